@@ -43,7 +43,7 @@ def rule(count: int) -> tuple[Array, Array]:
         size = 1 if begin < SINGLE else begin
     sizes = [size for _, size in ends]
     sizes += [1] * (count % 2) + sizes[::-1]
-    begins = np.concatenate([[0], np.cumsum(sizes)[:-1]]) if sizes else []
+    begins = np.cumsum([0, *sizes])[:-1]
     parts = [block(size) for size in sizes]
     places = np.concatenate([begin + own for begin, (own, _) in zip(begins, parts, strict=True)] or [np.zeros(0)])
     return places, np.log(np.concatenate([weights for _, weights in parts] or [np.zeros(0)]))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
 
+import bayesmix as bmx
 from bayesmix.data.design.build import build
 from bayesmix.data.design.categories import with_categories
 from bayesmix.data.design.layout import parts_of
@@ -69,3 +72,15 @@ def test_columns_that_depend_on_the_intercept_are_told_in_new_rows():
         spec, design = with_categories(spec, build(parts_of(spec), data))
     rows = encode(design.encoder, data.assign(c=[2.0, 2.0, 2.0, 3.0, 2.0, 2.0]))
     np.testing.assert_array_equal(np.any(rows.outside != 0.0, axis=1), [False, False, False, True, False, False])
+
+
+@pytest.mark.parametrize("family", ["cumulative", "categorical"])
+def test_a_column_of_numbers_is_said_to_have_many_categories(family: str) -> None:
+    """Each of 60 different numbers was a category, and nothing said why the model took minutes."""
+    data = {"y": np.arange(60.0) % 30.0 + 0.5, "x": np.arange(60.0)}
+    with pytest.warns(bmx.BayesmixWarning, match=f"`y` has 30 categories: family {family} .*family=.gaussian.") as seen:
+        bmx.Model("y ~ x", data, family=family)
+    assert len(seen) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        bmx.Model("y ~ x", data | {"y": np.arange(60.0) % 20.0}, family=family)
