@@ -13,6 +13,7 @@ from bayesmix.language.families.namespaces import Namespace
 
 LINKS = ("log", "identity", "sqrt")
 LEAST = 1e-30  # overdispersion from which on shapes are computed with: less is none
+SHORT = 20.0  # counts up to which a distribution function is a sum
 NEAR = 1e-9  # overdispersion up to which a probability of one success is one but for rounding
 
 
@@ -109,10 +110,26 @@ def _negbinomial_slopes(y: Array, _: Array, mu: Array, shape: Array) -> tuple[Ar
 
 
 def _negbinomial_cdf(y: Array, _: Array, mu: Array, shape: Array) -> Array:
+    """An incomplete beta function; of few counts a sum of probabilities, each from the one before."""
     from scipy.special import betaincc
 
-    shape = np.minimum(shape, 1.0 / LEAST)
-    return _whole(y, betaincc(np.maximum(y, 0.0) + 1.0, shape, mu / (shape + mu)))
+    y, mu, shape = np.broadcast_arrays(np.floor(y), mu, np.minimum(shape, 1.0 / LEAST))
+    found, is_short = np.empty(y.shape), y <= SHORT
+    short, long = ([one[some] for one in (y, mu, shape)] for some in (is_short, ~is_short))
+    found[is_short] = _negbinomial_sum(*short)
+    found[~is_short] = betaincc(long[0] + 1.0, long[2], long[1] / (long[2] + long[1]))
+    return _whole(y, found)
+
+
+def _negbinomial_sum(y: Array, mu: Array, shape: Array) -> Array:
+    """``P(0) + ... + P(y)``: ``(m,)``."""
+    chance = mu / (shape + mu)
+    term = np.exp(-shape * np.log1p(mu / shape))
+    total = term.copy()
+    for k in range(1, int(np.max(y, initial=0.0)) + 1):
+        term *= (k - 1.0 + shape) / k * chance
+        total += np.where(k <= y, term, 0.0)
+    return np.minimum(total, 1.0)
 
 
 def negbinomial_draws(rng: np.random.Generator, mu: Array, shape: Array) -> Array:

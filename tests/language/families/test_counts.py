@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import laws
 import numpy as np
 import pytest
@@ -96,3 +98,20 @@ def test_draws_and_distributions_without_overdispersion_are_poissons(family, lea
     seen = np.array([np.sum(drawn == k) for k in range(1, 8)])
     assert np.all(np.abs(seen - expected) < 4.0 * np.sqrt(expected))
     assert drawn.mean() == pytest.approx(4.0 / (1.0 - zero), abs=0.15)
+
+
+def test_distribution_functions_of_few_counts_are_sums() -> None:
+    """Against SciPy's, on both sides of where the formula changes; of a posterior's draws in a tenth of its time."""
+    rng = np.random.default_rng(1)
+    family, y = FAMILIES["negbinomial"], np.arange(-1.0, 40.0)
+    for mean, shape in ((1e-8, 1.0), (3.0, 1e-6), (3.0, 0.7), (15.0, 1e6), (1e5, 100.0)):
+        expected = stats.nbinom(shape, shape / (shape + mean)).cdf(y)
+        found = family.cdf(y, np.ones(()), np.array(mean), np.array(shape))
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-300)
+    counts, mu, shape = rng.poisson(2.0, 300).astype(float), np.exp(rng.normal(size=(200, 300))), np.full((200, 1), 1.5)
+    times = []
+    for cdf in (family.cdf, lambda y, _, mu, shape: special.betaincc(y + 1.0, shape, mu / (shape + mu))):
+        begin = time.process_time()
+        found = cdf(counts, np.ones(()), mu, shape)
+        times.append(time.process_time() - begin)
+    assert times[0] < 0.25 * times[1]
