@@ -104,3 +104,5 @@ def test_nuts_does_not_add_up_a_term_for_each_of_a_million() -> None:
     model = bmx.Model("y | cens(c) ~ 1", data, family="genpois")
     with pytest.raises(bmx.FitError, match="as large as 1e\\+06: it adds up a term a count"):
         model.to_pymc()
+    with pytest.raises(bmx.FitError, match="as large as 1e\\+06: it adds up a term a count"):
+        model.sample(method="nuts", progress=False)  # which has a model of its own

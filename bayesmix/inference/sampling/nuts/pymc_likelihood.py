@@ -208,25 +208,25 @@ def _normal(response: SymbolicResponse, weights: Any) -> tuple[Any, Any]:
 
 
 def _of_observed(family: Family, outcome: Outcome) -> Family:
-    """The family of responses within their bounds, with what depends on the data alone as numbers.
-
-    Raises
-    ------
-    FitError
-        If chances of bounds are sums of more terms than a compiled density can take.
-    """
-    if family.adds_up and outcome.bounds is not None:
-        ends = np.concatenate(outcome.bounds.arrays)
-        count = float(np.max(ends, initial=0.0, where=np.isfinite(ends)))
-        if count > MOST_TERMS:
-            raise FitError(
-                f"NUTS cannot sample censored or truncated counts of family {family.name} as large as {count:.6g}:"
-                f" it adds up a term a count, at most {MOST_TERMS}. Sample with"
-                ' model.sample(method="marginal"), or take family="negbinomial", whose tails have a formula.'
-            )
+    """The family of responses within their bounds, with what depends on the data alone as numbers."""
+    _check_terms(family, outcome)
     seen = observed(family, outcome.bounds, outcome.trials)
     constant = seen.base(outcome.y, outcome.trials)
     return replace(seen, pymc=family.pymc if outcome.bounds is None else None, base=lambda y, trials: constant)
+
+
+def _check_terms(family: Family, outcome: Outcome) -> None:
+    """Refuse bounds whose chances are sums of more terms than a compiled density can take."""
+    if not family.adds_up or outcome.bounds is None:
+        return
+    ends = np.concatenate(outcome.bounds.arrays)
+    count = float(np.max(ends, initial=0.0, where=np.isfinite(ends)))
+    if count > MOST_TERMS:
+        raise FitError(
+            f"NUTS cannot sample censored or truncated counts of family {family.name} as large as {count:.6g}:"
+            f" it adds up a term a count, at most {MOST_TERMS}. Sample with"
+            ' model.sample(method="marginal"), or take family="negbinomial", whose tails have a formula.'
+        )
 
 
 def _distribution(family: Family, trials: Array, mu: Any, *others: Any) -> tuple[Any, dict[str, Any]]:
@@ -264,6 +264,7 @@ def add_kernel(response: SymbolicResponse, packed: Packed) -> None:
     import pymc as pm
 
     family, outcome, others = response.family, response.outcome, response.others
+    _check_terms(family, outcome)
     xp, y, weights = symbolic(), packed.column(outcome.y), None
     if not is_unweighted(outcome):
         others, weights = weighted_all(family, others, packed.column(outcome.weights))
