@@ -82,6 +82,18 @@ def cholesky_and_inverse(M: Array) -> tuple[Array, Array]:
     return L, np.linalg.inv(L)
 
 
+def inverse_of_lower(L: Array) -> Array:
+    """Inverses of many small lower triangular matrices ``(..., k, k)``."""
+    if L.shape[-1] == 1:
+        return np.asarray(1.0 / L)
+    if L.shape[-1] > 2:
+        return np.asarray(np.linalg.inv(L))
+    inverse = np.zeros(L.shape)  # written out, as in `_two_by_two`
+    inverse[..., 0, 0], inverse[..., 1, 1] = 1.0 / L[..., 0, 0], 1.0 / L[..., 1, 1]
+    inverse[..., 1, 0] = -L[..., 1, 0] * inverse[..., 0, 0] * inverse[..., 1, 1]
+    return inverse
+
+
 def cholesky_and_half(M: Array, h: Array) -> tuple[Array, Array]:
     """Cholesky factors of many matrices ``(..., k, k)``, and right-hand sides ``(..., k)`` solved by the factors."""
     if M.shape[-1] <= SMALL:

@@ -11,7 +11,13 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.inference.least_squares.cholesky import AtPieces, Eliminated, Factorisation
 from bayesmix.inference.least_squares.pieces import rows_in_order
-from bayesmix.inference.least_squares.small_blocks import block_rows, solve_lower, solve_upper, transposed_times
+from bayesmix.inference.least_squares.small_blocks import (
+    block_rows,
+    inverse_of_lower,
+    solve_lower,
+    solve_upper,
+    transposed_times,
+)
 from bayesmix.inference.least_squares.symbolic import Stage
 
 
@@ -66,8 +72,7 @@ def given_later(
     rhs = np.einsum("...jkc,...c->...jk", step.B, combination)
     flat = [part.reshape(*part.shape[:-2], -1) for part in later]
     rest = _without(stage, step, rhs, np.concatenate(flat, axis=-1) if flat else np.zeros(0))
-    inverse = 1.0 / step.L if stage.k == 1 else np.linalg.inv(step.L)
-    root = step.Lambda[..., None, :, :] @ np.swapaxes(inverse, -1, -2)
+    root = step.Lambda[..., None, :, :] @ np.swapaxes(inverse_of_lower(step.L), -1, -2)
     return np.einsum("...jkl,...jl->...jk", step.P, rest), root
 
 

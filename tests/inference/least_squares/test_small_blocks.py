@@ -16,6 +16,7 @@ from bayesmix.inference.least_squares.small_blocks import (
     congruent,
     congruent_square,
     gram,
+    inverse_of_lower,
     inverse_of_square,
     log_det,
     mirror,
@@ -53,6 +54,7 @@ def test_functions_of_one_matrix(k):
         root = cholesky(M[at], lower=True)
         np.testing.assert_allclose(roots[at], root, **EXACT)
         np.testing.assert_allclose(inverses[at], np.linalg.inv(root), **EXACT)
+        np.testing.assert_allclose(inverse_of_lower(roots)[at], np.linalg.inv(root), **EXACT)
         np.testing.assert_allclose(squares[at], L[at].T @ L[at], **EXACT)
         np.testing.assert_allclose(determinants[at], np.linalg.slogdet(L[at] @ L[at].T)[1], **EXACT)
 

@@ -35,6 +35,7 @@ MODELS: dict[str, tuple[Any, Any]] = {
     "shared": (["y ~ x + (1 | ID | g)", "sigma ~ 1 + (1 | ID | g)"], {"y": "gaussian"}),
     "crossed": (["y ~ x + (1 | g) + (1 | h)", "sigma ~ 1 + (1 | h)"], {"y": "gaussian"}),
     "shape": (["count ~ x + (1 | g)", "shape ~ x"], {"count": "negbinomial"}),
+    "effects in shape": (["over ~ x + (1 | g)", "shape ~ 1 + (1 | g)"], {"over": "negbinomial"}),
     "residuals": (["y ~ x + (1 | p | g)", "v ~ 1 + (1 | p | g)", "sigma_v ~ x"], "gaussian"),
     "responses": (["y ~ x + (1 | p | g)", "count ~ 1 + (1 | p | g)"], {"y": "gaussian", "count": "poisson"}),
 }
@@ -52,6 +53,7 @@ def model_of(name: str) -> bmx.Model:
         "count": rng.poisson(np.exp(0.5 + 0.4 * effects[g])).astype(float),
     }
     data["v"] = 0.5 * data["y"] + effects[g[::-1]] + rng.normal(size=36)
+    data["over"] = rng.negative_binomial(1, 0.2, 36).astype(float)  # SciPy has fewer digits where shapes run off
     formulas, families = MODELS[name]
     explicit = {"Intercept": "Normal(0, 2)", "sigma_Intercept": "Normal(0, 1)"}
     priors = explicit if name in ("sigma", "shared", "crossed") else None
@@ -77,7 +79,7 @@ def densities(model: bmx.Model, eta: np.ndarray) -> float:
         corr = np.array([[1.0, np.tanh(0.5 * eta[4, 0])], [np.tanh(0.5 * eta[4, 0]), 1.0]])
         scaled = (np.array(y) - eta[[0, 2]]) * np.exp(-eta[[1, 3]])
         return float(stats.multivariate_normal(np.zeros(2), corr).logpdf(scaled.T).sum() - eta[[1, 3]].sum())
-    if "shape ~ x" in model.spec.text:
+    if "shape ~ " in model.spec.text:
         shape, mean = np.exp(eta[1]), np.exp(eta[0])
         return float(stats.nbinom(shape, shape / (shape + mean)).logpmf(y[0]).sum())
     total = float(stats.norm(eta[0], np.exp(eta[1])).logpdf(y[0]).sum())
@@ -118,7 +120,11 @@ def given_some(mean: Any, cov: Any, is_known: Any, known: Any) -> tuple[Any, Any
 
 @pytest.mark.filterwarnings("ignore::bayesmix.errors.ConvergenceWarning")
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow if name in {"shape", "crossed"} else []) for name in MODELS]
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name in {"shape", "effects in shape", "crossed"} else [])
+        for name in MODELS
+    ],
 )
 def test_weights_are_joint_density_over_that_of_the_proposal(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """One proposal a level: SciPy's joint density over the dense Gaussian the effects were drawn from.
@@ -218,11 +224,50 @@ def test_coefficients_with_long_tails_are_certified(name: str, seed: int) -> Non
     certified(bmx.Model(formula, frame(data), family), seed)
 
 
+CROSSED = (["diameter ~ 1 + (1 | plate) + (1 | sample)", "sigma ~ 1 + (1 | sample)"], "Penicillin", "gaussian")
+OWN_EFFECTS: dict[str, tuple[Any, str, str]] = {  # in a parameter beside the mean
+    "sigma": (["Reaction ~ Days + (1 | Subject)", "sigma ~ Days + (1 | Subject)"], "sleepstudy", "gaussian"),
+    "crossed": CROSSED,
+    "shape": (["count ~ spp + mined + (1 | site)", "shape ~ mined + (1 | site)"], "Salamanders", "negbinomial"),
+}
+DEAR = {"crossed", "shape"}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(1, 6))
-def test_effects_in_sigma_of_their_own_are_certified(seed: int) -> None:
-    formulas = ["Reaction ~ Days + (1 | Subject)", "sigma ~ Days + (1 | Subject)"]
-    certified(bmx.Model(formulas, bmx.load_dataset("sleepstudy")), seed)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.rotating if name in DEAR else []) for name in OWN_EFFECTS]
+)
+def test_effects_beside_the_mean_are_certified(name: str, seed: int) -> None:
+    formulas, data, family = OWN_EFFECTS[name]
+    certified(bmx.Model(formulas, bmx.load_dataset(data), family), seed)
+
+
+@pytest.mark.slow
+@pytest.mark.rotating
+def test_crossed_factors_with_effects_in_sigma_have_the_posterior_of_nuts() -> None:
+    """Means, standard deviations and quantiles of all parameters and effects, within Monte Carlo error."""
+    formulas, data, family = CROSSED
+    model = bmx.Model(formulas, bmx.load_dataset(data), family)
+    nuts = model.sample(seed=1, method="nuts", draws=1500, progress=False)
+    assert nuts.method == "nuts"
+    (ours, own), (theirs, others) = (moments(post) for post in (certified(model, 1), nuts))
+    assert ours.shape == (41, 5)
+    assert np.all(np.abs(ours - theirs) < MCSE * np.hypot(own, others))
+
+
+def moments(post: bmx.Posterior) -> tuple[np.ndarray, np.ndarray]:
+    """Mean, standard deviation and three quantiles ``(m, 5)`` of parameters and effects, and their errors."""
+    from arviz import mcse
+
+    probs = (0.025, 0.5, 0.975)
+    draws = [flatten(post.design, post.values), *(b.reshape(*b.shape[:2], -1) for b in post.values.b)]
+    found, errors = [], []
+    for x in np.moveaxis(np.concatenate(draws, axis=-1), -1, 0):
+        found.append([x.mean(), x.std(), *np.quantile(x, probs)])
+        own = [mcse(x, method="mean"), mcse(x, method="sd"), *(mcse(x, method="quantile", prob=q) for q in probs)]
+        errors.append([float(one) for one in own])
+    return np.array(found), np.array(errors)
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.inference.least_squares.cholesky import Factorisation
 from bayesmix.inference.least_squares.incidence import Factor, Segments, effects_on_rows
+from bayesmix.inference.least_squares.small_blocks import inverse_of_lower
 from bayesmix.inference.least_squares.solve import given_later
 from bayesmix.inference.sampling.marginal.defence import log_bent, log_share
 from bayesmix.inference.sampling.marginal.gaussian_approximation import GaussianApproximation
@@ -54,7 +55,7 @@ class _Prior:
     @cached_property
     def inverse(self) -> Array:
         """Of the root."""
-        return np.linalg.inv(self.root) if self.root.shape[-1] > 1 else 1.0 / self.root
+        return np.swapaxes(inverse_of_lower(self.factorisation.eliminated[self.number].L), -1, -2)
 
     @cached_property
     def moved(self) -> Array:
