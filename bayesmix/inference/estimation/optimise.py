@@ -95,7 +95,7 @@ class _Counted:
         except np.linalg.LinAlgError as error:
             self.lost += isinstance(error, LostModeError)
             value, gradient = np.inf, np.zeros_like(x)
-        if not np.isfinite(value):
+        if not np.isfinite(value) or not np.isfinite(gradient).all():  # a slope without number leads nowhere
             value, gradient = np.inf, np.zeros_like(x)
         self._last = x.copy(), value, gradient
         return value, gradient

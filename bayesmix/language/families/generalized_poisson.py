@@ -57,7 +57,7 @@ def _log_tails(xp: Namespace, y: Any, trials: Any, mu: Any, phi: Any) -> tuple[A
 
     Of symbols the upper one is only added up where it is small: elsewhere it is one less the lower one, without loss.
     """
-    if isinstance(y, np.ndarray | float):
+    if xp is NUMERIC:
         return _long_tails(np.asarray(y), mu, phi)
 
     def log_density(k: Any) -> Any:

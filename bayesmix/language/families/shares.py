@@ -214,7 +214,7 @@ def _betabinomial_tails(xp: Namespace, y: Any, trials: Any, mu: Any, phi: Any) -
         return xp.where(trials > MANY, 0.0, _log_ways(xp, k, trials)) + _betabinomial(xp, k, trials, mu, phi)
 
     is_below = y < trials
-    if isinstance(y, np.ndarray | float):
+    if xp is NUMERIC:
         mean = value_of(mu)
         shape = np.broadcast_shapes(np.shape(y), np.shape(trials), np.shape(mean), np.shape(value_of(phi)))
         inside = np.where(is_below, y, trials - 1.0)

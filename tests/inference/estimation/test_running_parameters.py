@@ -102,3 +102,17 @@ def test_discrimination_without_end_is_named(family):
     assert not found.converged
     assert "`disc` runs off to infinity in 60 of 120 rows" in found.problems[0]
     assert bmx.Model(["y ~ x", "disc ~ f"], {**data, "f": np.tile(["a", "b"], 60)}, family=family).estimate().converged
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 10])
+def test_a_search_that_leaves_where_slopes_have_numbers_ends_by_name(seed):
+    """Shapes of 1e-60 and 1e40 in one fit: the likelihood has a number there, its gradient had none."""
+    x = np.random.default_rng(2).normal(size=48).round(3)
+    y = (np.random.default_rng(seed).random(48) < 0.25 * np.exp(0.3 * x)).astype(int)
+    data = {"y": y, "x": x, "g": [f"g{i % 8}" for i in range(48)]}
+    with pytest.warns(ConvergenceWarning, match="`shape` runs off"):
+        found = bmx.Model(["y ~ x + (1 | g)", "shape ~ x"], data, family="negbinomial").estimate()
+    assert not found.converged
+    poisson = bmx.Model("y ~ x + (1 | g)", data, family="poisson").estimate()
+    assert found.loglik >= poisson.loglik - 1e-6
