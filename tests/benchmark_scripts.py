@@ -1,4 +1,4 @@
-"""The scripts of simulations in `benchmarks`, as modules: tests run a part of what they run."""
+"""The scripts in `benchmarks`, as modules: tests run a part of what they run."""
 
 from __future__ import annotations
 

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import pytest
+from benchmark_scripts import script
 
-ROOT = Path(__file__).parents[1]
 LONG = {"insteval", "grouseticks_raw"}  # a minute; the same model in other units
 
 
 def cases():
     """The benchmark's models, by the benchmark's own list."""
-    spec = importlib.util.spec_from_file_location("defaults", ROOT / "benchmarks" / "defaults.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.models()
+    return script("defaults").models()
 
 
 @pytest.mark.slow

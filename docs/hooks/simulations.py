@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -67,18 +66,8 @@ contrasts need not hold together; those of `tukey` and `mvt` have to.
 """
 
 
-def script(name: str) -> ModuleType:
-    """One of those that keep results."""
-    spec = importlib.util.spec_from_file_location(f"simulations_{name}", FOLDER / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
-
-
-calibration, intervals = script("calibration"), script("interval_coverage")
+sys.path.append(str(FOLDER))  # of the scripts that keep results, which are no package
+calibration, intervals = import_module("calibration"), import_module("interval_coverage")
 
 
 def page() -> str:

@@ -130,7 +130,7 @@ class _Counted:
         except np.linalg.LinAlgError:  # at one of them
             return None
         self.evaluations += len(points)
-        return (values, gradients) if np.isfinite(values).all() else None
+        return (values, gradients) if np.isfinite(values).all() and np.isfinite(gradients).all() else None
 
 
 def value_at(objective: Objective, x: Array) -> float:

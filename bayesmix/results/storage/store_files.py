@@ -89,14 +89,14 @@ def check_files(store: Path) -> Files:
     arrays = {node: content for node, content in described.items() if content.get("node_type") == "array"}
     if len(described) - len(arrays) > MOST_GROUPS:
         raise Damage(f"it has {len(described) - len(arrays)} groups")
-    chunks: dict[str, list[int]] = {node: [] for node in arrays}
-    for name, size in sizes.items():
-        if (array := _array_of(name, arrays)) is not None:
-            chunks[array].append(size)
-    total = sum(_declared(node, content, sum(chunks[node])) for node, content in arrays.items())
+    chunks: dict[str, list[str]] = {node: [] for node in arrays}
     for name in sizes:
         if (array := _array_of(name, arrays)) is not None:
-            _check_unpacked(store / name, name, arrays[array])
+            chunks[array].append(name)
+    total = sum(_declared(node, content, sum(sizes[name] for name in chunks[node])) for node, content in arrays.items())
+    for node, names in chunks.items():
+        for name in names:
+            _check_unpacked(store / name, name, arrays[node])
     if (most := _memory()) is not None and max(total, sum(sizes.values())) > most:
         raise Damage(f"its arrays take {max(total, sum(sizes.values())):.3g} bytes, and the memory has {most:.3g}")
     unfilled = (node for node, content in arrays.items() if _lacks_chunks(content, len(chunks[node])))
