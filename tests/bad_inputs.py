@@ -354,6 +354,11 @@ bmx.load(P / "cut.zarr")
 bmx.load(P / "changed.zarr")
 bmx.load(P / "link.zarr")
 bmx.load(P / "fifo.zarr")
+bmx.load(P / "frames.zarr")
+bmx.load(P / "deflated.zarr")
+bmx.load(P / "twice.zarr")
+bmx.load(P / "longer.zarr")
+bmx.load(P / "filled.zarr")
 bmx.load(P / "huge.zarr")
 bmx.load(P / "codec.zarr")
 bmx.load(P / "words.zarr")
@@ -887,7 +892,8 @@ def _make_stores(folder: Path) -> None:
     import shutil
 
     estimate().save(folder / "good.zarr")
-    for name in ("newer", "cut", "changed", "link", "fifo", "huge", "codec", "words", "deep", "many"):
+    bombs = ("frames", "deflated", "twice", "longer", "filled")
+    for name in ("newer", "cut", "changed", "link", "fifo", "huge", "codec", "words", "deep", "many", *bombs):
         shutil.copytree(folder / "good.zarr", folder / f"{name}.zarr")
     (folder / "foreign.zarr").mkdir()
     (folder / "foreign.zarr" / "zarr.json").write_text('{"zarr_format": 3, "node_type": "group", "attributes": {}}')
@@ -904,11 +910,36 @@ def _make_stores(folder: Path) -> None:
         "codec": lambda node: node.update(codecs=[{"name": "pickle"}]),
     }.items():
         _edit(folder / f"{name}.zarr" / array / "zarr.json", change)
+    _make_bombs(folder, array)
     _edit(folder / "words.zarr" / "bayesmix_model" / "zarr.json", lambda node: node["attributes"].update(model="{}"))
     (folder / "deep.zarr" / "bayesmix_model" / "zarr.json").write_text("[" * 200_000)
     for place in range(1_500):
         (folder / "many.zarr" / f"g{place}").mkdir()
         (folder / "many.zarr" / f"g{place}" / "zarr.json").write_text('{"zarr_format": 3, "node_type": "group"}')
+
+
+def _make_bombs(folder: Path, array: Path) -> None:
+    """Arrays that unpack to up to 2^29 bytes, or are longer than the model's; sealed, as their writers would."""
+    from numcodecs import GZip, Zstd
+
+    from bayesmix.results.storage.fit_storage import _seal
+
+    packed = {"name": "gzip", "configuration": {"level": 9}}
+    changes = {
+        "frames": ({}, Zstd(1).encode(bytes(16)) + Zstd(1).encode(bytes(2**29))),
+        "deflated": ({"codecs": [{"name": "bytes"}, packed]}, GZip(9).encode(bytes(2**25)) * 2),
+        "twice": ({"codecs": [{"name": "bytes"}, packed, packed]}, GZip(9).encode(GZip(9).encode(bytes(2**26)))),
+        "longer": ({"shape": [9], "fill_value": 0.0}, None),
+        "filled": ({"shape": [2**25 - 1], "fill_value": 0.0}, None),
+    }
+    for name, (change, content) in changes.items():
+        store = folder / f"{name}.zarr"
+        (chunk,) = [path for path in (store / array / "c").rglob("*") if path.is_file()]
+        grid = {"name": "regular", "configuration": {"chunk_shape": change["shape"]}} if "shape" in change else None
+        own = change if grid is None else {**change, "chunk_grid": grid}
+        _edit(store / array / "zarr.json", lambda node, own=own: node.update(own))
+        chunk.unlink() if content is None else chunk.write_bytes(content)
+        _seal(store)
 
 
 def _edit(path: Path, change: Any) -> None:

@@ -21,6 +21,7 @@ from zipfile import BadZipFile, ZipFile
 from bayesmix.data.datasets import dataset_names
 from bayesmix.data.dialect import Dialect, find_dialect
 from bayesmix.data.memory import limit, too_much
+from bayesmix.data.stata_header import declared
 from bayesmix.data.table_limits import LONGEST, Watched, check_table
 from bayesmix.errors import DataError, first_line
 from bayesmix.language.arguments import explained
@@ -316,6 +317,7 @@ def _check_unpacked(path: Path) -> None:
 def _open_stata(file: DataFile) -> OpenFile:
     import pandas as pd
 
+    check_table(*declared(file.path))
     return _whole(pd.read_stata(file.path, order_categoricals=False))
 
 
@@ -333,11 +335,14 @@ def _open_spss(file: DataFile) -> OpenFile:
 def _open_sas(file: DataFile) -> OpenFile:
     import pandas as pd
 
-    with pd.read_sas(file.path, iterator=True) as about:
-        check_table(
-            getattr(about, "row_count", 0), getattr(about, "column_count", 0)
-        )  # of .xpt, which is not packed, 0
-    return _whole(pd.read_sas(file.path, encoding="utf-8" if file.encoding is None else file.encoding))
+    encoding = "utf-8" if file.encoding is None else file.encoding
+    about: Any  # its two readers have names of their own for the same
+    with pd.read_sas(file.path, encoding=encoding, iterator=True) as about:
+        if file.path.suffix.lower() == ".xpt":
+            check_table(about.nobs, len(about.columns))
+        else:
+            check_table(about.row_count, about.column_count)
+    return _whole(pd.read_sas(file.path, encoding=encoding))
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from bayesmix.data import table_limits
 from bayesmix.data.table_limits import Watched, check_table
 from bayesmix.errors import DataError
 
+REFERENCE = Path(__file__).parents[1] / "reference"
 MANY = b"1,2\n" * 250_000
 
 
@@ -80,6 +81,61 @@ def test_columns_and_declared_rows(tmp_path, monkeypatch, ending):
         read_data(path)
     monkeypatch.delenv("BAYESMIX_MAX_ROWS")
     assert len(read_data(path)) == 30
+
+
+class Unread:
+    """Writers and readers of tables with a header: what it declares is refused before a row is read."""
+
+    @staticmethod
+    def dta(frame, path):
+        frame.to_stata(path, write_index=False)
+
+    @staticmethod
+    def xpt(frame, path):
+        pytest.importorskip("pyreadstat").write_xport(frame, path, file_format_version=5)
+
+    @staticmethod
+    def sav(frame, path):
+        pytest.importorskip("pyreadstat").write_sav(frame, path)
+
+    @staticmethod
+    def sas7bdat(_, path):
+        """Of SAS itself: 150 rows of 5 columns."""
+        path.write_bytes(gzip.decompress((REFERENCE / "files" / "iris.sas7bdat.gz").read_bytes()))
+
+
+READERS = {
+    "dta": "pandas.read_stata",
+    "xpt": "pandas.io.sas.sas_xport.XportReader.read",
+    "sas7bdat": "pandas.io.sas.sas7bdat.SAS7BDATReader.read",
+    "sav": "pandas.read_spss",
+}
+
+
+@pytest.mark.parametrize("ending", READERS)
+def test_headers_are_held_against_the_limits_before_rows_are_read(tmp_path, monkeypatch, ending):
+    path = tmp_path / f"table.{ending}"
+    getattr(Unread, ending)(pd.DataFrame({f"x{j}": [1.0] * 150 for j in range(5)}), path)
+    assert read_data(path).shape == (150, 5)
+    with monkeypatch.context() as patched:
+        patched.setattr(READERS[ending], lambda *_, **__: pytest.fail("it is read"))
+        patched.setenv("BAYESMIX_MAX_COLUMNS", "4")
+        with pytest.raises(DataError, match=r"it has 5 columns, and at most 4 are read\. .* BAYESMIX_MAX_COLUMNS"):
+            read_data(path)
+        patched.setenv("BAYESMIX_MAX_COLUMNS", "5")
+        patched.setenv("BAYESMIX_MAX_ROWS", "149")
+        with pytest.raises(DataError, match=r"it has more than 149 rows, .* BAYESMIX_MAX_ROWS"):
+            read_data(path)
+    monkeypatch.setenv("BAYESMIX_MAX_ROWS", "150")
+    assert len(read_data(path)) == 150
+
+
+def test_a_file_of_sas_is_read_as_it_is(tmp_path):
+    """R's `iris`: its means, and species of six letters, as it was written."""
+    Unread.sas7bdat(None, tmp_path / "iris.sas7bdat")
+    frame = read_data(tmp_path / "iris.sas7bdat")
+    assert frame.iloc[:, :4].mean().round(6).tolist() == [5.843333, 3.057333, 3.758, 1.199333]
+    assert frame["Species"].value_counts().to_dict() == {"setosa": 50, "versic": 50, "virgin": 50}
 
 
 @pytest.mark.parametrize("given", ["many", "0", "-3", "nan", "1e999"])

@@ -30,6 +30,7 @@ from bayesmix.results.storage.atomic_replacement import new_folder, put_back
 from bayesmix.results.storage.datatree import drawn, numbers_of, parameters_of, posterior_dataset, to_datatree
 from bayesmix.results.storage.model_storage import from_dataset, to_dataset
 from bayesmix.results.storage.store_files import METADATA, Damage, check_files, checksums, read_metadata, verify
+from bayesmix.results.storage.stored_shapes import check_draws, check_estimate
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -312,6 +313,9 @@ def _draws(tree: xr.DataTree, fitted: Fitted, priors: Priors) -> Draws:
         words.get("seed"),
         own["state"].values if "state" in own else None,
     )
+    check_draws(parameters, stats, draws.state, fitted.design)
+    if thinned is not None:
+        check_draws(thinned, {}, None, fitted.design)
     _check_priors(words.get("priors"), _stated(priors))
     return draws
 
@@ -386,4 +390,5 @@ def _estimate(tree: xr.DataTree, fitted: Fitted) -> EstimateRecord:
         optimum=Optimum(**derivatives, **words["optimum"], status=Status[words["status"]]),
         coordinates=working_coordinates(fitted.design, fitted.spec),
     )
+    check_estimate(point, fitted.design)
     return EstimateRecord(fitted, point)

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from bayesmix.results.storage.packed_chunks import CRC, PACKERS, unpacked_bytes
+
 METADATA = "zarr.json"
 LARGEST_METADATA = 1 << 28  # bytes: levels of factors are in them
 LARGEST_ARRAY = 1 << 63  # bytes: as good as infinite
@@ -23,10 +25,12 @@ MOST_FILES = 200_000
 MOST_GROUPS = 1_000
 COMPRESSION = 40_000  # bytes that one byte of Zstandard may stand for: blocks of 128 KiB in four bytes
 EMPTY = 1 << 28  # bytes of an array without files: Zarr leaves out chunks that hold nothing but the fill value
+WHOLE = (1_000, 1 << 27)  # bytes that one byte of a store stands for at most, and bytes that any store may stand for
 OVERHEAD = 1 << 16  # bytes of a chunk beside its numbers
-LONGEST_HEADER = 18  # bytes of a frame of Zstandard
-ZSTANDARD = bytes.fromhex("28b52ffd")
 TEXT = ("string", "variable_length_utf8")
+LETTERS = (1 << 10, 1 << 24)  # bytes of a text at most, on average, and of any chunk of texts
+TEXT_OBJECT = 64  # bytes of a text in memory beside its letters, of which there are several copies while it is read
+COPIES = 4
 ITEM_SIZES = {
     "bool": 1,
     **{f"{sign}int{bits}": bits // 8 for sign in ("", "u") for bits in (8, 16, 32, 64)},
@@ -36,7 +40,7 @@ ITEM_SIZES = {
     "numpy.datetime64": 8,
     "numpy.timedelta64": 8,
 }
-CODECS = {"bytes", "vlen-utf8", "zstd", "gzip", "blosc", "crc32c", "transpose"}
+CODECS = {"bytes", "vlen-utf8", CRC, "transpose", *PACKERS}
 
 
 class Damage(Exception):  # noqa: N818 - `load` makes a DataError of it, that names the store
@@ -93,12 +97,17 @@ def check_files(store: Path) -> Files:
     for name in sizes:
         if (array := _array_of(name, arrays)) is not None:
             chunks[array].append(name)
-    total = sum(_declared(node, content, sum(sizes[name] for name in chunks[node])) for node, content in arrays.items())
+    stored = sum(sizes.values())
+    total: float = sum(
+        _declared(node, content, sum(sizes[name] for name in chunks[node])) for node, content in arrays.items()
+    )
     for node, names in chunks.items():
-        for name in names:
-            _check_unpacked(store / name, name, arrays[node])
-    if (most := _memory()) is not None and max(total, sum(sizes.values())) > most:
-        raise Damage(f"its arrays take {max(total, sum(sizes.values())):.3g} bytes, and the memory has {most:.3g}")
+        unpacked = sum(_unpacked(store / name, name, arrays[node]) for name in names)
+        total += COPIES * unpacked if _is_text(arrays[node]) else 0
+    if (most := _memory()) is not None and max(total, stored) > most:
+        raise Damage(f"its arrays take {max(total, stored):.3g} bytes, and the memory has {most:.3g}")
+    if total > WHOLE[0] * stored + WHOLE[1]:
+        raise Damage(f"its arrays take {total:.3g} bytes, of {stored} in its files")
     unfilled = (node for node, content in arrays.items() if _lacks_chunks(content, len(chunks[node])))
     return Files(sizes, frozenset(arrays), frozenset(unfilled))
 
@@ -165,8 +174,12 @@ def _declared(node: str, content: Mapping[str, Any], stored: int) -> int:
     size = options["length_bytes"] if "length_bytes" in options else ITEM_SIZES.get(kind)
     if size is None:
         raise Damage(f"`{node}` holds {kind}, which saved fits do not")
-    if unknown := {_named(codec)[0] for codec in content.get("codecs", [])} - CODECS:
+    if unknown := {*map(_codec, content.get("codecs", []))} - CODECS:
         raise Damage(f"`{node}` is coded by {', '.join(sorted(unknown))}, which saved fits are not")
+    if len(packed := [name for name in map(_codec, content.get("codecs", [])) if name in PACKERS]) > 1:
+        raise Damage(f"`{node}` is packed by {' in '.join(packed)}")
+    if kind in TEXT:
+        size += TEXT_OBJECT + len(str(content.get("fill_value")))
     _, grid = _named(content.get("chunk_grid"))
     shapes = (content.get("shape"), grid.get("chunk_shape"))
     most = max(math.prod([*_lengths(node, shape), *_lengths(node, [size])]) for shape in shapes)
@@ -177,35 +190,28 @@ def _declared(node: str, content: Mapping[str, Any], stored: int) -> int:
     return most
 
 
-def _check_unpacked(path: Path, name: str, content: Mapping[str, Any]) -> None:
-    """Hold what a chunk says that it unpacks to against what its array declares."""
+def _unpacked(path: Path, name: str, content: Mapping[str, Any]) -> float:
+    """Bytes that a chunk unpacks to, after they have been held against what its array declares."""
     (kind, options), (_, grid) = _named(content.get("data_type")), _named(content.get("chunk_grid"))
-    declared = EMPTY if kind in TEXT else options.get("length_bytes", ITEM_SIZES.get(kind))
-    declared *= 1 if kind in TEXT else math.prod(grid["chunk_shape"])
-    codecs = [_named(codec)[0] for codec in content.get("codecs", [])]
-    with path.open("rb") as file:
-        header = file.read(LONGEST_HEADER)
-    unpacked = _unpacked(header.ljust(LONGEST_HEADER, b"\0"), codecs)
-    if unpacked is not None and unpacked > declared + OVERHEAD:
+    count = math.prod(grid["chunk_shape"])
+    declared = count * LETTERS[0] + LETTERS[1]
+    if not _is_text(content):
+        declared = count * options.get("length_bytes", ITEM_SIZES.get(kind))
+    most = max(declared + OVERHEAD, path.stat().st_size)
+    unpacked = unpacked_bytes(path, [*map(_codec, content.get("codecs", []))], most)
+    if unpacked == math.inf:
+        raise Damage(f"`{name}` is not packed as its array says, in one frame of a size")
+    if unpacked > most:
         raise Damage(f"`{name}` unpacks to {unpacked:.3g} bytes, where {declared} were declared")
+    return unpacked
 
 
-def _unpacked(header: bytes, codecs: list[str]) -> float | None:
-    """Bytes that a chunk unpacks to, as its header says; None where it says nothing, as of what is not compressed.
+def _is_text(content: Mapping[str, Any]) -> bool:
+    return _named(content.get("data_type"))[0] in TEXT
 
-    Of Zstandard frames the content size (RFC 8878, 3.1.1.1), of Blosc's ``nbytes``. Deflated bytes are not told by a
-    header, and stand for at most a thousand each.
-    """
-    if "blosc" in codecs:
-        return int.from_bytes(header[4:8], "little")
-    if "zstd" not in codecs or header[:4] != ZSTANDARD:
-        return None
-    about = header[4]
-    is_single, dictionary, kind = about >> 5 & 1, (0, 1, 2, 4)[about & 3], about >> 6
-    width = 1 << kind if kind else is_single
-    begin = 6 - is_single + dictionary
-    size = int.from_bytes(header[begin : begin + width], "little")
-    return size + 256 * (kind == 1) if width else math.inf
+
+def _codec(given: object) -> str:
+    return _named(given)[0]
 
 
 def _lacks_chunks(content: Mapping[str, Any], files: int) -> bool:

@@ -349,6 +349,31 @@ def zeros(size):
     return make
 
 
+def behind_a_frame(size):
+    """A bomb behind what its first bytes say."""
+
+    def make(store, name):
+        with (store / name).open("ab") as file:
+            file.write(numcodecs.Zstd(1).encode(bytes(size)))
+
+    return make
+
+
+def deflated(size):
+    def make(store, name):
+        declare(codecs=[{"name": "bytes"}, {"name": "gzip", "configuration": {"level": 9}}])(store, name)
+        (store / name).write_bytes(numcodecs.GZip(9).encode(bytes(size)))
+
+    return make
+
+
+def longer(store, name):
+    """An array of other numbers than the model has, nothing but its fill value."""
+    shape = json.loads((store / array_of(name) / "zarr.json").read_text())["shape"]
+    remove(store, name)
+    declare(**grid(*shape[:-1], shape[-1] + 7), fill_value=0.0)(store, name)
+
+
 def declare(**changes):
     def make(store, name):
         path = store / array_of(name) / "zarr.json"
@@ -387,6 +412,9 @@ DAMAGE = {
     "link to itself": (link("."), "is a link"),
     "huge chunk": (sparse(1 << 40), r"declares .* bytes and has"),
     "bomb": (zeros(1 << 28), r"unpacks to 2.68e\+08 bytes, where"),
+    "bomb behind a frame": (behind_a_frame(1 << 28), "is not packed as its array says"),
+    "deflated bomb": (deflated(60 << 20), "unpacks to .* bytes, where"),
+    "other shape": (longer, "is missing", r"`beta` has the shape \(9,\), .* \(2,\)|length 2 on .* and length 9"),
     "huge shape": (declare(**grid(10**12)), r"declares 8e\+12 bytes"),
     "huger shape": (declare(**grid(*[10**18] * 60)), r"declares 9.22e\+18 bytes"),
     "huge text": (declare(data_type=text(10**13)), r"declares 2e\+13 bytes"),

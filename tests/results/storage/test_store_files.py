@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import math
 import os
 
-import numcodecs
 import pytest
 
 from bayesmix.results.storage import store_files
@@ -164,10 +164,11 @@ BIG = store_files.EMPTY  # bytes of an array of fill values
         (array([BIG // 16], data_type={"name": "complex128"}), None),
         (array([BIG // 16 + 1], data_type="complex128"), "declares"),
         (array([BIG // 40], data_type={"name": "fixed_length_utf32", "configuration": {"length_bytes": 40}}), None),
-        (array([10], codecs=["bytes", {"name": "zstd"}, {"name": "blosc"}]), None),
+        (array([10], codecs=["bytes", {"name": "zstd"}, "crc32c"]), None),
     ],
 )
-def test_arrays_are_no_larger_than_their_files_can_hold(store, declared, message):
+def test_arrays_are_no_larger_than_their_files_can_hold(store, declared, message, monkeypatch):
+    monkeypatch.setattr(store_files, "WHOLE", (0, BIG + 1000))
     write(store / "z" / "zarr.json", declared)
     if message is None:
         assert "z" in check_files(store).arrays
@@ -245,34 +246,63 @@ def test_links_and_pipes_are_refused(store):
         check_files(store)
 
 
-PACKED = {"zstd": numcodecs.Zstd(3), "blosc": numcodecs.Blosc("zstd", 5)}
-
-
-@pytest.mark.parametrize("codec", PACKED)
-@pytest.mark.parametrize("count", [1, 40, 700, 70_000, 20_000_000])
-def test_headers_say_what_chunks_unpack_to(store, codec, count):
-    """In a header of one, two, four bytes; zeros that no array declares are refused before they are unpacked."""
-    packed = PACKED[codec].encode(bytes(count))
-    assert store_files._unpacked(packed[:18].ljust(18, b"\0"), ["bytes", codec]) == count
-    write(store / "x" / "c" / "0", packed)
-    write(store / "x" / "zarr.json", array([10], codecs=[{"name": "bytes"}, {"name": codec}]))
-    if count <= store_files.OVERHEAD:
+@pytest.mark.parametrize(
+    ("data_type", "count", "most"),
+    [("float64", 10, 80), ("float64", 100_000, 800_000), ("string", 10, 10 * 9 + 7_000)],
+)
+def test_chunks_unpack_to_what_their_array_declares(store, data_type, count, most, monkeypatch):
+    """And a little; texts, whose length nothing declares, to as many letters as there could be."""
+    monkeypatch.setattr(store_files, "LETTERS", (9, 7_000))
+    most += store_files.OVERHEAD
+    write(store / "z" / "zarr.json", array([count], data_type=data_type, codecs=[{"name": "bytes"}, {"name": "gzip"}]))
+    write(store / "z" / "c" / "0", gzip.compress(bytes(most)))
+    check_files(store)
+    write(store / "z" / "c" / "0", gzip.compress(bytes(most + 1)))
+    with pytest.raises(Damage, match=r"`z/c/0` unpacks to .* bytes, where .* were declared"):
         check_files(store)
-    else:
-        with pytest.raises(Damage, match=r"`x/c/0` unpacks to .* bytes, where 80 were declared"):
-            check_files(store)
 
 
-@pytest.mark.parametrize("end", [b"", b"\x00", b"\x20", b"\xe0" + b"\xff" * 8])
-def test_headers_of_strangers(store, end):
-    """Cut off, without a size, of 2^64 bytes: an error or none, of ours."""
-    write(store / "x" / "c" / "0", store_files.ZSTANDARD + end)
-    write(store / "x" / "zarr.json", array([10], codecs=[{"name": "bytes"}, {"name": "zstd"}]))
-    if end[:1] == b"\x20":
+def test_files_that_are_not_packed_are_as_large_as_they_are(store):
+    write(store / "x" / "c" / "0", bytes(4 * 80 + store_files.OVERHEAD))
+    check_files(store)
+
+
+def test_chunks_that_do_not_say_their_size(store):
+    write(store / "z" / "zarr.json", array([10], codecs=["bytes", "zstd"]))
+    write(store / "z" / "c" / "0", NUMBERS)
+    with pytest.raises(Damage, match="`z/c/0` is not packed as its array says"):
         check_files(store)
-    else:
-        with pytest.raises(Damage, match=r"unpacks to (inf|1.84e\+19) bytes"):
-            check_files(store)
+
+
+@pytest.mark.parametrize("codecs", [("gzip", "gzip"), ("zstd", "blosc"), ("gzip", "crc32c", "zstd")])
+def test_what_is_packed_twice_is_refused(store, codecs):
+    """The size of the outer bytes bounds nothing but the inner ones."""
+    write(store / "z" / "zarr.json", array([10], codecs=["bytes", *({"name": name} for name in codecs)]))
+    with pytest.raises(Damage, match=f"`z` is packed by {codecs[0]} in {codecs[-1]}"):
+        check_files(store)
+
+
+def test_stores_stand_for_no_more_than_their_files_could_hold(store, monkeypatch):
+    """Together, too: of an array that only has its fill value there may be any number."""
+    stored = sum(check_files(store).sizes.values())
+    monkeypatch.setattr(store_files, "WHOLE", (0, 240))  # of the fixture
+    check_files(store)
+    monkeypatch.setattr(store_files, "WHOLE", (0, 239))
+    with pytest.raises(Damage, match=f"its arrays take 240 bytes, of {stored} in its files"):
+        check_files(store)
+    monkeypatch.setattr(store_files, "WHOLE", (1, 240 - stored))
+    check_files(store)
+
+
+def test_texts_take_more_than_pointers(store, monkeypatch):
+    """Objects in memory, fill values as often as there are texts, and letters, in copies."""
+    monkeypatch.setattr(store_files, "WHOLE", (0, 240 + 10 * (8 + 64 + 5) + 4 * 300))
+    write(store / "z" / "zarr.json", array([10], data_type="string", fill_value="empty"))
+    write(store / "z" / "c" / "0", bytes(300))
+    check_files(store)
+    write(store / "z" / "c" / "0", bytes(301))
+    with pytest.raises(Damage, match="its arrays take"):
+        check_files(store)
 
 
 @pytest.mark.parametrize("name", store_files.ITEM_SIZES)
