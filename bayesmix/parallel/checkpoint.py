@@ -55,7 +55,9 @@ class Checkpoint:
             raise self._of_another()
         places = {key: place for place, key in enumerate(self.keys)}
         found = [_parsed(line) for line in lines[:-1]]  # the last is empty, or was cut off
-        return {places[one["job"]]: one["result"] for one in found if isinstance(one, dict) and one["job"] in places}
+        return {
+            places[one["job"]]: one["result"] for one in found if isinstance(one, dict) and one.get("job") in places
+        }
 
     def _check_beginning(self) -> None:
         """Raise where it is no file, or its first line another: a pipe never ends, and a large file fills memory."""

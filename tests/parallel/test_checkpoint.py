@@ -55,6 +55,16 @@ def test_more_jobs_take_over_what_is_there(tmp_path):
     assert calls == [6, 7]
 
 
+def test_a_file_that_two_processes_began_at_once(tmp_path):
+    """Each saw it empty, and wrote the first line."""
+    path = tmp_path / "study.jsonl"
+    found = run(path)
+    head = path.read_text().split("\n")[0]
+    path.write_text(f"{head}\n{path.read_text()}")
+    assert plain(run(path)) == plain(found)
+    assert calls == []
+
+
 @pytest.mark.parametrize("cut", [1, 7, 20])
 def test_a_line_that_was_cut_off_is_a_job_to_do(tmp_path, cut):
     path = tmp_path / "study.jsonl"

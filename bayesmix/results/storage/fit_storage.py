@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 VERSION = 1  # of the format; raised when older versions of bayesmix could not read it
 MARK = "bayesmix_format"
 RUN = "bayesmix_run"  # of the root: settings of the run that draws are of
+RUN_SETTINGS = "run.json"  # of a folder of draws that are not all there yet
 CHECKSUMS = "bayesmix_checksums"  # beside it: of every file but the one that they are in
 ESTIMATE = "bayesmix_estimate"
 LINKED = "numbers"  # of the draws: parameters that are one number for all rows of several predictors
@@ -245,6 +246,8 @@ def _check_version(source: Path) -> None:
     if not source.exists():
         raise DataError(f"There is no saved fit `{source}`.")
     version = _marked(source)
+    if version is None and (source / RUN_SETTINGS).is_file():
+        raise DataError(f'`{source}` is not a saved fit yet, but a run: bmx.resume("{source}") goes on with it.')
     if version is None:
         raise DataError(f"`{source}` is not a saved fit of bayesmix: those are directories that fit.save() wrote.")
     if not isinstance(version, int) or not 1 <= version <= VERSION:

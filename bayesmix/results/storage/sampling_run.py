@@ -29,6 +29,7 @@ from bayesmix.results.fits.records import PosteriorRecord
 from bayesmix.results.fits.refit import one_after_the_other, sample_model
 from bayesmix.results.storage.atomic_replacement import new_folder, put_back, remove_leftovers, write_whole
 from bayesmix.results.storage.fit_storage import (
+    RUN_SETTINGS,
     is_saved_fit,
     read_fit,
     read_model,
@@ -38,10 +39,10 @@ from bayesmix.results.storage.fit_storage import (
     save_part,
     write_fit,
 )
+from bayesmix.results.storage.one_at_a_time import one_at_a_time
 from bayesmix.results.storage.store_files import Damage, read_metadata
 
 FORMAT = "bayesmix sampling"
-SETTINGS = "run.json"
 MODEL = "model"
 PART = 500  # draws a chain: enough to tell whether an engine's draws can be trusted
 _SAMPLERS: dict[str, type[Nuts | Marginal]] = {"nuts": Nuts, "marginal": Marginal}
@@ -102,19 +103,30 @@ def sample_on_disk(asked: Asked, path: str | Path) -> PosteriorRecord:
     DataError
         If ``path`` is something else, or the run of another model or request.
     """
-    target = _as_left(path)
     settings = asked.settings()
-    if not target.exists():
-        _begin(target, asked.fitted, settings)
-    found = _found(target)
-    if found is None or (found if asked.has_seed else replace(found, seed=settings.seed)) != settings:
-        raise DataError(
-            f"`{target}` is not a run of this model: its data, priors, method, draws, seed or version are others. Give"
-            " another name, or remove it to begin anew."
-        )
-    if is_saved_fit(target):
-        return _finished(target)
-    return _go_on(target, asked.fitted, asked.priors, found, progress=asked.schedule.progress)
+    with one_at_a_time(Path(path)):
+        target = _as_left(path)
+        if not target.exists():
+            _begin(target, asked.fitted, settings)
+        found = _found(target)
+        if found is None:
+            raise DataError(f"`{target}` exists and is not a run of draws: it is left as it is. Give another name.")
+        if others := _differing(found, settings if asked.has_seed else replace(settings, seed=found.seed)):
+            raise DataError(
+                f"`{target}` is not a run of this model and request: {others}. Give another name, or remove it to begin"
+                " anew."
+            )
+        if is_saved_fit(target):
+            return _finished(target)
+        return _go_on(target, asked.fitted, asked.priors, found, progress=asked.schedule.progress)
+
+
+def _differing(found: Settings, wanted: Settings) -> str:
+    """What another run was asked for, in words; nothing where it is the same."""
+    if found.model != wanted.model:
+        return "its model, data or priors are others"
+    there, here = (asdict(one) | {"method": one.method or "auto"} for one in (found, wanted))
+    return ", ".join(f"{name} {there[name]}, not {here[name]}" for name in here if there[name] != here[name])
 
 
 def _place_in(folder: str | Path, asked: Asked) -> Path:
@@ -135,7 +147,11 @@ def resume_run(path: str | Path, *, progress: bool = True) -> PosteriorRecord:
     DataError
         If there is no run, it is damaged, or was begun by another version of bayesmix.
     """
-    target = _as_left(path)
+    with one_at_a_time(Path(path)):
+        return _resumed(_as_left(path), progress=progress)
+
+
+def _resumed(target: Path, *, progress: bool) -> PosteriorRecord:
     if is_saved_fit(target):
         return _finished(target)
     settings = _found(target)
@@ -171,13 +187,13 @@ def _begin(target: Path, fitted: Fitted, settings: Settings) -> None:
         unfinished.mkdir()
         save_model(fitted, unfinished / MODEL)
         words = {"format": FORMAT, **asdict(settings)}
-        write_whole(unfinished / SETTINGS, json.dumps(words, indent=1).encode())
+        write_whole(unfinished / RUN_SETTINGS, json.dumps(words, indent=1).encode())
 
 
 def _found(target: Path) -> Settings | None:
     """The settings of a run, or of the run that a saved fit was; None of anything else."""
     try:
-        words = run_of(target) if is_saved_fit(target) else read_metadata(target / SETTINGS)
+        words = run_of(target) if is_saved_fit(target) else read_metadata(target / RUN_SETTINGS)
         if words is None or words.pop("format", None) != FORMAT:
             return None
         return Settings(**words)

@@ -9,7 +9,9 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 
+import kills
 import numpy as np
 import pytest
 
@@ -39,7 +41,7 @@ def whole(model, tmp_path_factory):
 
 
 def sampled(model, path=None, **options):
-    return model.sample(**({"draws": 50, "chains": 2, "seed": 4} | options), checkpoint=path, progress=False)
+    return model.sample(**({"draws": 50, "chains": 2, "seed": 4, "progress": False} | options), checkpoint=path)
 
 
 def same(first, second):
@@ -76,6 +78,9 @@ def test_a_stopped_run_goes_on_to_the_bit(parts, model, whole, tmp_path, monkeyp
             sampled(model, tmp_path / "run.zarr")
     with pytest.raises(DataError, match="not a saved fit"):
         bmx.load(tmp_path / "run.zarr")
+    if parts:
+        with pytest.raises(DataError, match=r"is not a saved fit yet, but a run: bmx.resume\(.* goes on with it"):
+            bmx.load(tmp_path / "run.zarr")
     with monkeypatch.context() as counting:
         calls = stopped_after(9, counting)
         found = bmx.resume(tmp_path / "run.zarr", progress=False)
@@ -94,17 +99,24 @@ def test_what_is_finished_is_not_drawn_again(model, whole, monkeypatch):
     assert not calls
 
 
-CHANGES = [{"seed": 5}, {"draws": 60}, {"chains": 3}, {"method": "marginal"}, {"data": 1}, {"priors": 1}]
+CHANGES = [
+    ({"seed": 5}, "seed 4, not 5"),
+    ({"draws": 60}, "draws 50, not 60"),
+    ({"chains": 3}, "chains 2, not 3"),
+    ({"method": "marginal"}, "method auto, not marginal"),
+    ({"data": 1}, "its model, data or priors are others"),
+    ({"priors": 1}, "its model, data or priors are others"),
+]
 
 
-@pytest.mark.parametrize("change", CHANGES)
-def test_runs_of_something_else_are_left_alone(change, model, whole):
+@pytest.mark.parametrize(("change", "words"), CHANGES)
+def test_runs_of_something_else_are_left_alone(change, words, model, whole):
     other = model
     if "data" in change:
         other = bmx.Model("Yield ~ 1 + (1 | Batch)", bmx.load_dataset("Dyestuff").iloc[1:])
     if "priors" in change:
         other = bmx.Model(model.spec.text, bmx.load_dataset("Dyestuff"), priors={"sd": "HalfNormal(9)"})
-    with pytest.raises(DataError, match="is not a run of this model"):
+    with pytest.raises(DataError, match=f"is not a run of this model and request: {words}"):
         sampled(other, whole[1], **{name: value for name, value in change.items() if name not in {"data", "priors"}})
 
 
@@ -175,7 +187,7 @@ def test_bad_requests(model, tmp_path):
     with pytest.raises(DataError, match="no folder"):
         sampled(model, tmp_path / "no" / "run.zarr")
     (tmp_path / "mine").mkdir()
-    with pytest.raises(DataError, match="is not a run of this model"):
+    with pytest.raises(DataError, match="exists and is not a run of draws: it is left as it is"):
         sampled(model, tmp_path / "mine")
     assert list((tmp_path / "mine").iterdir()) == []
 
@@ -206,6 +218,21 @@ model = bmx.Model("Yield ~ 1 + (1 | Batch)", bmx.load_dataset("Dyestuff"))
 print("ready", flush=True)
 model.sample(draws=100, chains=2, seed=4, method=sys.argv[2], checkpoint=sys.argv[1], progress=False)
 """
+
+
+@pytest.mark.slow  # three processes
+def test_processes_that_are_asked_for_the_same_at_once(model, tmp_path):
+    """One draws, the others wait and take what it has: before, parts were read while they went."""
+    options = {"draws": 100, "chains": 2, "seed": 4, "method": "marginal", "progress": False}
+
+    def work():
+        warnings.simplefilter("ignore")  # that it waits
+        model.sample(**options, cache=tmp_path / "cache")
+
+    children = [kills.run_in_child(work) for _ in range(3)]
+    assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
+    (path,) = (tmp_path / "cache").iterdir()
+    same(bmx.load(path), sampled(model, tmp_path / "own.zarr", **options))
 
 
 @pytest.mark.slow
