@@ -23,6 +23,8 @@ _VARYING = (
     'It is not supported. Counts of categories that vary more than those of family="multinomial" have a random effect a'
     " row: `(1 | row)`."
 )
+_PARAMETER = 'Write family="{0}" and a formula of {1}: `["y ~ s(x)", "{1} ~ s(x)"]`.'
+_CENSORED = 'Write family="{0}"; censored responses are `y | cens(c) ~ x`, where c is none, left, right or interval.'
 _TAILS = 'For heavy tails there is family="student".'
 
 FAMILIES: dict[str, str] = {
@@ -39,7 +41,7 @@ FAMILIES: dict[str, str] = {
     "truncated_genpois": 'It is not supported. Counts without zeros are of family="truncated_nbinom1" and others.',
     "nbinom12": f"It is not supported. {_COUNTS}",
     "bell": f"It is not supported. {_COUNTS}",
-    "gaulss": 'Write family="gaussian" and a formula of sigma: `["y ~ s(x)", "sigma ~ s(x)"]`.',
+    "gaulss": _PARAMETER.format("gaussian", "sigma"),
     "lqmm": 'Quantiles are of family="asym_laplace(0.9)".',
     "dirichlet_multinomial": _VARYING,
     "dirichletmultinomial": _VARYING,
@@ -57,12 +59,38 @@ FAMILIES: dict[str, str] = {
     "wiener": "It is not supported.",
     "ordbeta": _SHARES,
     "dirichlet": _SHARES,
+    "dirichlet2": _SHARES,
+    "custom": "A family of your own is a record: `Model(..., family=Family(...))`.",
+    "negbin": 'Write family="negbinomial"; the shape is estimated.',
+    "zi_poisson": 'Write family="zero_inflated_poisson".',
+    "poisson_inverse_gaussian": f"It is not supported. {_COUNTS}",
+    "cox.ph": _TIMES,
+    "cnorm": _CENSORED.format("gaussian"),
+    "clog": f"The logistic distribution is not supported. {_CENSORED.format('gaussian')}",
+    "cpois": _CENSORED.format("poisson"),
+    "bcg": f"Transformations of a response are not estimated. {_CENSORED.format('gaussian')}",
+    "tobit": _CENSORED.format("gaussian"),
+    "gammals": _PARAMETER.format("gamma", "shape"),
+    "twlss": _PARAMETER.format("tweedie", "phi"),
+    "ziplss": 'Write family="zero_inflated_poisson", or "hurdle_poisson", and a formula of the zeros: `["y ~ s(x)",'
+    ' "zi ~ s(x)"]`, `["y ~ s(x)", "hu ~ s(x)"]`.',
+    "gevlss": "It is not supported.",
+    "gumbls": "It is not supported.",
+    "gumbel": "It is not supported.",
+    "shash": 'It is not supported. Skewed responses are of family="skew_normal", heavy tails of "student".',
+    "mvn": 'Several responses are a list of formulas, `["a ~ x", "b ~ x"]`; `rescor=True` correlates residuals.',
+    "pareto": _TIMES,
+    "loglogistic": _TIMES,
+    "halfnormal": _TIMES,
+    "halfcauchy": _TIMES,
+    "gompertz": _TIMES,
     "laplace": (
         f'{_TAILS} The Laplace distribution is family="asym_laplace(0.5)". The Laplace approximation is a method:'
         ' `model.estimate("laplace")`.'
     ),
     "logit": 'It is a link: write family="bernoulli", link="logit".',
     "probit": 'It is a link: write family="bernoulli", link="probit".',
+    "cauchit": 'It is a link that is not supported; family="bernoulli" has logit, probit and cloglog.',
     "cloglog": 'It is a link: write family="bernoulli", link="cloglog".',
     "logistic": 'Write family="bernoulli", or "binomial" with successes and failures.',
     "log": 'It is a link: write family="poisson", link="log".',
@@ -101,7 +129,62 @@ _REPLICATES = "Write `simulate(n=...)`."
 _STRUCTURE = "Structures go around a bar: `ar1(0 + t | g)`, `cs(0 + f | g)`, `diag(x | g)`."
 _BARS = "Random effects are part of the formula: `y ~ x + (x | g)`."
 
+_SMOOTH = "Smooths are terms of the formula, their knots too: `s(x, k = 10)`; how smooth they are is estimated."
+_META = "Known standard errors stand beside a response, moderators right of `~`: `yi | se(sei) ~ x + (1 | study)`."
+_THRESHOLDS = 'Thresholds are free; effects on each of them are `cs(z)` in the formula, a scale is `"disc ~ x"`.'
+_RELATED = 'Covariances of levels go by name: `(1 | gr(g, cov = A))`, `data2={"A": A}`.'
+_STAN = (
+    "There is no Stan program. A family of your own is a record, `Model(..., family=Family(...))`; priors `priors=`."
+)
+_MATRICES = 'Matrices are made of a formula and data: `bmx.Model("y ~ x + (1 | g)", data)`.'
+_ARVIZ = "`post.data` is ArviZ's tree of draws."
+_WHOLE = "Every draw and parameter is kept; there is nothing to set."
+
 ARGUMENTS: dict[str, str] = {
+    **dict.fromkeys(("knots", "select", "sp", "min_sp", "parapen", "in_out"), _SMOOTH),
+    **dict.fromkeys(("yi", "vi", "sei", "v", "mods", "slab", "dfs", "btt", "tau2", "sigma2", "gamma2"), _META),
+    **dict.fromkeys(("scale", "nominal", "threshold"), _THRESHOLDS),
+    **dict.fromkeys(("cov_ranef", "r", "rscale"), _RELATED),
+    **dict.fromkeys(("stanvars", "stan_funs", "stan_model_args", "normalize", "opencl"), _STAN),
+    **dict.fromkeys(("endog", "exog", "exog_re", "exog_vc", "hasconst"), _MATRICES),
+    **dict.fromkeys(
+        ("save_ranef", "save_mevars", "save_all_pars", "discard_tuned_samples", "include_response_params"), _WHOLE
+    ),
+    **dict.fromkeys(("idata_kwargs", "return_inferencedata", "compute_convergence_checks"), _ARVIZ),
+    **dict.fromkeys(("sparse", "sparsex", "discrete"), "Matrices are sparse where that is faster; nothing to set."),
+    **dict.fromkeys(("drop_unused_levels",), "Levels without rows are left out."),
+    **dict.fromkeys(("drop_intercept", "intercept"), "Without an intercept: `y ~ 0 + x`."),
+    **dict.fromkeys(("dofit", "devfunonly", "empty", "hess"), "A model is fitted when asked: `model.estimate()`."),
+    **dict.fromkeys(("future", "ncpus", "cl"), "Refits take `executor=`, any of `concurrent.futures`."),
+    **dict.fromkeys(("seed",), "Draws have a seed: `model.sample(seed=1)`."),
+    **dict.fromkeys(("chains",), "Chains belong to draws: `model.sample(chains=4)`."),
+    **dict.fromkeys(("fixed", "model"), 'The formula comes first: `bmx.Model("y ~ x + (x | g)", data)`.'),
+    **dict.fromkeys(
+        ("freq_weights", "var_weights"), "Weights of a model are `weights=`, those of brms `y | weights(w)`."
+    ),
+    **dict.fromkeys(("file_refit",), 'A run on disk goes on by itself: `model.sample(checkpoint="fit.zarr")`.'),
+    **dict.fromkeys(("mustart", "etastart", "full_output", "map", "step", "free", "fe_pen", "cov_re"), _OPTIMISER),
+    **dict.fromkeys(("keep_data", "rename"), "There is nothing to set."),
+    **dict.fromkeys(("napattern",), "Rows with missing values are left out, with a warning."),
+    "struct": _STRUCTURE,
+    **dict.fromkeys(("num_draws",), _DRAWS),
+    **dict.fromkeys(("num_tune",), _WARMUP),
+    **dict.fromkeys(("parallel_chains", "num_cores"), _CORES),
+    "show_messages": _PROGRESS,
+    "omit_offsets": _WHOLE,
+    "zitype": 'Write `parameter="zi"` or `parameter="mu"`; `kind="mean"` is the mean with its zeros.',
+    "resp": "Write `response=`.",
+    "parm": "Write `parameters=`.",
+    "component": 'Name the parameters: `confint(["zi_x", "sigma"])`.',
+    **dict.fromkeys(("boot_type", "fun"), 'Write `confint(method="bootstrap", kind="percentile")`.'),
+    **dict.fromkeys(("use_u", "random_only"), '`groups=` says what becomes of the random effects: "fitted" or "new".'),
+    "scaled": 'Write `kind="pearson"`.',
+    **dict.fromkeys(("newparams",), "Predictions are at the parameters of the fit."),
+    "infer": "Intervals and tests come with every table.",
+    "reverse": "A difference the other way round is less the one shown.",
+    "refit": 'Models of other fixed effects are fitted by `model.estimate("ml")` before they are compared.',
+    "model_names": "Write `labels=`.",
+    "interaction": 'Contrasts of contrasts: `contrasts("a", by="b")`, or `hypothesis`.',
     **dict.fromkeys(("reml", "is_reml"), _REML),
     **dict.fromkeys(("nagq", "n_agq", "quad_points"), _AGQ),
     "subset": 'Take the rows first: `data[data["x"] > 0]`.',

@@ -30,7 +30,7 @@ SUMMED = 500.0  # counts up to which a distribution function is a plain sum
 def _kernel(xp: Namespace, y: Any, _: Any, mu: Any, phi: Any) -> Any:
     own, rest = _shares(xp, phi)
     rate = mu * own + rest * y
-    return xp.log(mu * own / rate) + xp.xlogy(y, rate) - rate
+    return xp.log(mu * own) + (y - 1.0) * xp.log(rate) - rate
 
 
 def _shares(xp: Namespace, phi: Any) -> tuple[Any, Any]:
@@ -72,13 +72,14 @@ def _log_tails(xp: Namespace, y: Any, trials: Any, mu: Any, phi: Any) -> tuple[A
 
 def _long_tails(y: Array, mu: Any, phi: Any) -> tuple[Any, Any]:
     """The same of arrays and polynomials: of as many terms as the logarithm of a count."""
-    length = 2.0 ** np.ceil(np.log2(np.minimum(_length(NUMERIC, value_of(mu), value_of(phi)), LONGEST)))
+    at = value_of(mu), value_of(phi)
+    length = 2.0 ** np.ceil(np.log2(np.fmin(_length(NUMERIC, *at), LONGEST)))
 
     def log_density(k: Any) -> Any:
         return _kernel(NUMERIC, k, 1.0, mu, phi) - log_factorial(k)
 
-    shape = np.broadcast_shapes(np.shape(y), np.shape(value_of(mu)), np.shape(length))
-    return log_tails(log_density, y, np.broadcast_to(length, shape), np.broadcast_to(y < value_of(mu), shape))
+    y, length, is_low, spread = np.broadcast_arrays(y, length, y < at[0], np.sqrt(at[0] * (1.0 + at[1])))
+    return log_tails(log_density, y, length, is_low, spread)
 
 
 def _length(xp: Namespace, mu: Any, phi: Any) -> Any:

@@ -58,14 +58,30 @@ def every_term(mu: float, phi: float, y: float, end: int) -> tuple[float, float]
         (0.001, 3e4, 400.0),  # of which the sum ended at 20 000 terms
         (2e5, 3.0, 2e5),
         (2e5, 3.0, 2e5 + 5000.0),
+        (1e5, 3000.0, 1e5 + 3.0),  # whose lower end is negligible
+        (1e5, 3000.0, 1e5 - 3.0),
+        (2e4, 1e5, 15_527.0),  # whose lower end is small and not far
+        (2e4, 1e-6, 23_535.0),  # 25 standard deviations out
+        (2e4, 1e-6, 16_465.0),
     ],
 )
 def test_tails_of_generalized_poisson_counts(mu: float, phi: float, y: float) -> None:
     family, at = FAMILIES["genpois"], (np.array([mu]), np.array([phi]))
     expected = every_term(mu, phi, y, 400_000 if phi < 100.0 else 1_000_000)
+    if phi > 3e4:  # a million are a thousandth short
+        expected = expected[0], 1.0 - expected[0]
     found = np.exp(family.log_tails(NUMERIC, np.array([y]), np.ones(1), *at))[:, 0]
     np.testing.assert_allclose(found, expected, rtol=1e-6 if phi > 100.0 else 1e-8)  # without what is beyond a million
     np.testing.assert_allclose(family.cdf(np.array([y]), 1.0, *at), expected[0], rtol=1e-8)
+
+
+@pytest.mark.parametrize("phi", [0.0, 1e300, np.inf])
+@pytest.mark.parametrize("mu", [0.0, 1e-320, 1e300, np.inf])
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_tails_of_parameters_that_overflow_are_no_error(mu: float, phi: float) -> None:
+    """A search and proposals may come by; a place without a number is then left, but not an exception."""
+    found = FAMILIES["genpois"].log_tails(NUMERIC, np.array([1000.0]), np.ones(1), np.array([mu]), np.array([phi]))
+    assert all(one.shape == (1,) and not one[0] > 0.0 for one in found)
 
 
 def test_counts_of_a_million_do_not_hang() -> None:

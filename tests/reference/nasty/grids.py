@@ -35,6 +35,7 @@ PRIOR: dict[str, Callable[..., Callable[[Array], Array]]] = {
     "Exponential": lambda rate: stats.expon(0.0, 1.0 / rate).logpdf,
     "Gamma": lambda alpha, beta: stats.gamma(alpha, scale=1.0 / beta).logpdf,
     "InverseGamma": lambda alpha, beta: stats.invgamma(alpha, scale=beta).logpdf,
+    "Beta": lambda alpha, beta: stats.beta(alpha, beta).logpdf,
     "LogNormal": lambda mu, sigma: stats.lognorm(sigma, scale=np.exp(mu)).logpdf,
 }
 
@@ -84,7 +85,7 @@ class Axis:
 class Case:
     """A model, its data, and the grid of what is not integrated in closed form."""
 
-    formula: str
+    formula: str | list[str]
     family: str
     data: dict[str, list[float] | list[str]]
     priors: dict[str, str]
@@ -247,7 +248,10 @@ def log_posterior(case: Case, u: list[Array]) -> tuple[Array, Array, Array]:
     for name, x in at.items():
         if name == SPREAD:  # one over the size of a standard normal
             value = value + stats.norm.logpdf(1.0 / x) + np.log(2.0) - 2.0 * np.log(x)
-        elif not name.startswith("corr"):
+        elif name.startswith("corr"):  # of two effects: LKJ's density
+            (eta,) = numbers(case.priors["corr(g)"])[1]
+            value = value + (eta - 1.0) * np.log1p(-(x**2))
+        else:
             value = value + prior(prior_of(case, name))(x)
     if case.family != "gaussian":
         nothing = np.zeros((len(u[0]), 0))
@@ -287,7 +291,7 @@ def one_way(name: str, y: Sequence[float], g: Sequence[str], priors: dict[str, s
 
 def cases() -> dict[str, Case]:
     """All of them."""
-    return dict([*_gaussian(), *_counts(), *_shapes()])
+    return dict([*_gaussian(), *_more(), *_counts(), *_shapes()])
 
 
 def _sd(low: float, high: float, points: int, name: str = "sd(g, Intercept)") -> Axis:
@@ -436,6 +440,76 @@ def _gaussian() -> list[tuple[str, Case]]:
     ]
 
 
+def _more() -> list[tuple[str, Case]]:
+    """Two levels of each of two factors; slopes whose correlation the prior denies; a separated predictor."""
+    x4 = [-1.5, -0.5, 0.5, 1.5] * 5
+    b = np.random.default_rng(15).normal(0.0, 2.0, 5)
+    noise = np.random.default_rng(16).normal(0.0, 0.4, 20)
+    slope = [round(1.0 + b[i // 4] * (1.0 - 0.9 * x) + e, 2) for i, (x, e) in enumerate(zip(x4, noise, strict=True))]
+    return [
+        (
+            "crossed_two_by_two",
+            Case(
+                "y ~ 1 + (1 | g) + (1 | h)",
+                "gaussian",
+                {"y": [0.3, 0.9, 5.2, 4.4, 1.8, 2.9, 7.9, 7.0], "g": list("aabbaabb"), "h": list("uuuuvvvv")},
+                {
+                    "Intercept": "Normal(0, 10)",
+                    "sd(g)": "HalfCauchy(2.5)",
+                    "sd(h)": "HalfCauchy(2.5)",
+                    "sigma": "HalfCauchy(1)",
+                },
+                (
+                    _sd(-10.0, 11.0, 110),
+                    Axis("sd(h, Intercept)", -10.0, 11.0, 110),
+                    Axis("sigma", -3.5, 3.5, 50),
+                ),
+                sds=((), ()),
+                groups=("g", "h"),
+            ),
+        ),
+        (
+            "correlation_in_conflict",
+            Case(
+                "y ~ x + (x | g)",
+                "gaussian",
+                {"y": slope, "x": x4, "g": [c for c in "abcde" for _ in range(4)]},
+                {
+                    "Intercept": "Normal(0, 5)",
+                    "fixed": "Normal(0, 5)",
+                    "sd(g)": "HalfNormal(3)",
+                    "corr(g)": "LKJ(100)",
+                    "sigma": "HalfNormal(1)",
+                },
+                (
+                    Axis("sd(g, Intercept)", -3.5, 3.0, 48),
+                    Axis("sd(g, x)", -3.5, 3.0, 48),
+                    Axis("corr(g, Intercept, x)", -2.2, 0.6, 35, "tanh"),
+                    Axis("sigma", -2.2, 1.8, 36),
+                ),
+                sds=(("x",),),
+                fixed=("Intercept", "x"),
+            ),
+        ),
+        (
+            "separated_with_wide_priors",
+            Case(
+                "y ~ x + (1 | g)",
+                "bernoulli",
+                {"y": [0, 0, 1, 1] * 3, "x": [-2, -1, 1, 2] * 3, "g": list("aaaabbbbcccc")},
+                {"Intercept": "Normal(0, 20)", "fixed": "Normal(0, 20)", "sd(g)": "HalfNormal(5)"},
+                (
+                    Axis("Intercept", -75.0, 75.0, 120, "plain"),
+                    Axis("x", -2.0, 85.0, 100, "plain"),
+                    _sd(-9.0, 3.1, 60),
+                ),
+                fixed=("Intercept", "x"),
+                nodes=121,
+            ),
+        ),
+    ]
+
+
 def _counts() -> list[tuple[str, Case]]:
     binomial = "cbind(s, f) ~ 1 + (1 | g)"
     successes = {"Intercept": "Normal(0, 10)", "sd(g)": "HalfCauchy(2.5)"}
@@ -540,24 +614,28 @@ def _shapes() -> list[tuple[str, Case]]:
     ]
 
 
-def main(names: Sequence[str]) -> None:
+def write(name: str, case: Case, at: Callable[[float], dict[str, list[float]]]) -> None:
+    """Put a case and its quantiles, of two grids, into `grids.json`."""
     path = Path(__file__).with_name("grids.json")
-    found = json.loads(path.read_text()) if path.exists() else {}
+    known = json.loads(path.read_text()) if path.exists() else {}
+    coarse, fine = at(1.0), at(FINER)
+    change = max(float(np.max(np.abs(np.subtract(coarse[p], q)))) / (q[2] - q[0]) for p, q in fine.items())
+    print(f"{name}: change {change:.1e}", {p: [round(x, 4) for x in q] for p, q in fine.items()}, flush=True)
+    known[name] = {
+        "formula": case.formula,
+        "family": case.family,
+        "data": case.data,
+        "priors": case.priors,
+        "quantiles": {p: [float(f"{x:.7g}") for x in q] for p, q in fine.items()},
+        "change": float(f"{change:.1e}"),
+    }
+    path.write_text(json.dumps(known, indent=1, default=float) + "\n")
+
+
+def main(names: Sequence[str]) -> None:
     for name, case in cases().items():
-        if names and name not in names:
-            continue
-        coarse, fine = quantiles(case), quantiles(case, FINER)
-        change = max(float(np.max(np.abs(np.subtract(coarse[p], q)))) / (q[2] - q[0]) for p, q in fine.items())
-        print(f"{name}: change {change:.1e}", {p: [round(x, 4) for x in q] for p, q in fine.items()}, flush=True)
-        found[name] = {
-            "formula": case.formula,
-            "family": case.family,
-            "data": case.data,
-            "priors": case.priors,
-            "quantiles": {p: [float(f"{x:.7g}") for x in q] for p, q in fine.items()},
-            "change": float(f"{change:.1e}"),
-        }
-        path.write_text(json.dumps(found, indent=1, default=float) + "\n")
+        if not names or name in names:
+            write(name, case, lambda finer, c=case: quantiles(c, finer))
 
 
 if __name__ == "__main__":
