@@ -76,10 +76,10 @@ def _long_tails(y: Array, mu: Any, phi: Any) -> tuple[Any, Any]:
     length = 2.0 ** np.ceil(np.log2(np.fmin(_length(NUMERIC, *at), LONGEST)))
 
     def log_density(k: Any) -> Any:
-        return _kernel(NUMERIC, k, 1.0, mu, phi) - log_factorial(k)
+        return _kernel(NUMERIC, k, 1.0, mu, phi)
 
     y, length, is_low, spread = np.broadcast_arrays(y, length, y < at[0], np.sqrt(at[0] * (1.0 + at[1])))
-    return log_tails(log_density, y, length, is_low, spread)
+    return log_tails(log_density, y, length, is_low, spread, lambda k: -log_factorial(k))
 
 
 def _length(xp: Namespace, mu: Any, phi: Any) -> Any:

@@ -68,7 +68,12 @@ def _in_blocks(sizes: list[int]) -> tuple[Array, Array]:
 
 
 def log_tails(
-    log_density: Callable[[Any], Any], y: Array, beyond: Array, is_low: Array, spread: Array | None = None
+    log_density: Callable[[Any], Any],
+    y: Array,
+    beyond: Array,
+    is_low: Array,
+    spread: Array | None = None,
+    base: Callable[[Array], Array] | None = None,
 ) -> tuple[Any, Any]:
     """Logarithms of ``P(up to y)`` and ``P(beyond y)``, on arrays and polynomials ``(..., n)``.
 
@@ -76,7 +81,7 @@ def log_tails(
 
     Parameters
     ----------
-    log_density : of counts ``(..., n)``, which need not be whole.
+    log_density : of counts ``(..., n)``, which need not be whole, but for ``base`` of them, which no parameter changes.
     y, beyond : counts, and how many there are beyond each: ``(..., n)``.
     is_low : whether the side up to ``y`` has no peak inside ``(..., n)``.
     spread : standard deviations ``(..., n)`` of a density whose logarithm falls ever faster from its peak down, and
@@ -87,24 +92,39 @@ def log_tails(
     begin = np.where(is_low, y, y + 1.0)
     first = np.zeros(lengths.shape)  # of the first block; 0 where both ends count
     if spread is not None:
-        first = _first_block(lambda k: value_of(log_density(k)), begin, towards, lengths, spread)
-    different, which = np.unique(np.stack([lengths, first], axis=-1).reshape(-1, 2), axis=0, return_inverse=True)
-    which = which.reshape(lengths.shape)
-    found = [rule_from_one_end(int(n), int(m)) if m else rule(int(n)) for n, m in different]
+
+        def whole(k: Array) -> Array:
+            return np.asarray(value_of(log_density(k)) + (0.0 if base is None else base(k)))
+
+        first = _first_block(whole, begin, towards, lengths, spread)
+    kinds, which = _kinds(lengths, first, begin, towards)
+    found = [rule_from_one_end(int(n), int(m)) if m else rule(int(n)) for n, m, *_ in kinds]
     M = max(len(places) for places, _ in found)
-    places, log_weights = np.zeros((M, len(found))), np.full((M, len(found)), -np.inf)
-    for j, (own, weights) in enumerate(found):
-        places[: len(own), j], log_weights[: len(own), j] = own, weights
+    counts, log_weights = np.zeros((M, len(found))), np.full((M, len(found)), -np.inf)
+    for j, ((own, weights), (_, _, start, sign)) in enumerate(zip(found, kinds, strict=True)):
+        counts[:, j] = start
+        counts[: len(own), j] += sign * own
+        log_weights[: len(own), j] = weights if base is None else weights + base(start + sign * own)
 
     def term(k: Any) -> tuple[Any, Any]:
         rows = np.asarray(k, int).reshape(-1) if np.ndim(k) else int(k)
         weights = log_weights[rows][..., which]
-        counts = weights > -np.inf
-        return log_density(begin + towards * places[rows][..., which]) + np.where(counts, weights, 0.0), counts
+        counted = weights > -np.inf
+        return log_density(counts[rows][..., which]) + np.where(counted, weights, 0.0), counted
 
     one = NUMERIC.log_sum(term, M - 1)
     rest = NUMERIC.log1mexp(NUMERIC.minimum(one, -LEAST))
     return NUMERIC.where(is_low, one, rest), NUMERIC.where(is_low, rest, one)
+
+
+def _kinds(*columns: Array) -> tuple[Array, Array]:
+    """Rows of what differs in any of the columns ``(m, columns)``, and which of them each place has."""
+    code = np.zeros(columns[0].size, np.int64)
+    for column in columns:
+        values, own = np.unique(column, return_inverse=True)
+        _, code = np.unique(code * len(values) + own.ravel(), return_inverse=True)
+    _, place = np.unique(code, return_index=True)
+    return np.stack([column.ravel()[place] for column in columns], axis=-1), code.reshape(columns[0].shape)
 
 
 def _first_block(
