@@ -142,6 +142,14 @@ def test_intervals_in_the_table_hold_the_truth_where_theory_says_so(name):
         assert stats.binom(n, coverage.LEVEL).cdf(round(n * share)) > coverage.RARE, (key, n, share)
 
 
+@pytest.mark.slow
+def test_slopes_of_correlations_near_one_are_fitted(tmp_path):
+    """A proposal with a correlation of one but for 1e-11 had a density of e to the power of 1e12, and all the weight."""
+    cell = calibration.Cell("hurdle_lognormal", "marginal", "slopes")
+    line = calibration.run(cell, calibration.Allowed(2), 1693040038, tmp_path)
+    assert (line.replicates, line.failed) == (2, 0)
+
+
 def test_cells_in_the_table_are_uniform():
     lines = calibration.kept()
     assert set(lines) <= set(calibration.cells())

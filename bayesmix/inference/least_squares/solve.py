@@ -53,7 +53,7 @@ def draw(
 
 def given_later(
     factorisation: Factorisation, number: int, combination: Array, later: Sequence[Array]
-) -> tuple[Array, Array]:
+) -> tuple[Array, Array, Array]:
     """Distribution of the effects of one factor that is eliminated level by level, given those eliminated after it.
 
     Effects eliminated before it are integrated out; the residual variance is one.
@@ -65,15 +65,15 @@ def given_later(
 
     Returns
     -------
-    mean (..., J, k), root (..., J, k, k)
-        ``b = mean + root e`` with ``e`` standard normal, independently for every level.
+    mean (..., J, k), root (..., J, k, k), rhs (..., J, k)
+        ``b = mean + root e`` with ``e`` standard normal, independently for every level; ``mean = root root' rhs``.
     """
     stage, step = factorisation.plan.stages[number], factorisation.eliminated[number]
     rhs = np.einsum("...jkc,...c->...jk", step.B, combination)
     flat = [part.reshape(*part.shape[:-2], -1) for part in later]
     rest = _without(stage, step, rhs, np.concatenate(flat, axis=-1) if flat else np.zeros(0))
     root = step.Lambda[..., None, :, :] @ np.swapaxes(inverse_of_lower(step.L), -1, -2)
-    return np.einsum("...jkl,...jl->...jk", step.P, rest), root
+    return np.einsum("...jkl,...jl->...jk", step.P, rest), root, rest
 
 
 def at_noise(factorisation: Factorisation, combination: Array, noise: Sequence[Array]) -> list[Array]:

@@ -86,10 +86,9 @@ def test_effects_given_those_eliminated_later_are_the_dense_conditional(layout):
         later = [problem.rng.normal(size=(f.levels, f.k)) for f in factors[number + 1 :]]
         rest = stacked(later) if later else np.zeros(0)
         own = precision[:size, :size]
-        mean, spread = given_later(found, number, combination, later)
-        np.testing.assert_allclose(
-            mean.ravel(), np.linalg.solve(own, pull[:size] - precision[:size, size:] @ rest), **EXACT
-        )
+        mean, spread, rhs = given_later(found, number, combination, later)
+        np.testing.assert_allclose(rhs.ravel(), pull[:size] - precision[:size, size:] @ rest, **EXACT)
+        np.testing.assert_allclose(mean.ravel(), np.linalg.solve(own, rhs.ravel()), **EXACT)
         k, covariance = factors[number].k, np.linalg.inv(own)
         for j, block in enumerate(spread):
             at = slice(j * k, (j + 1) * k)

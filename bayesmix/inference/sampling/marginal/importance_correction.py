@@ -215,11 +215,17 @@ def _drawn(proposal: FittedProposal, run: _Run, least: int = 1) -> _Drawn:
 
 
 def _refitted(found: Weighted, rng: np.random.Generator) -> FittedProposal | None:
-    """A proposal fitted to weighted draws: of what the weights vary along, or of all but the random effects."""
-    explored = with_telling(found, rng, HINTING)
-    if explored is not None:
-        return explored
-    return fit_jointly(found, rng) if affords_joint(found.proposal) else with_more_tries(found, rng)
+    """A proposal fitted to weighted draws: of what the weights vary along, or of all but the random effects.
+
+    None, too, where one of them has all of the weight, to which nothing can be fitted.
+    """
+    try:
+        explored = with_telling(found, rng, HINTING)
+        if explored is not None:
+            return explored
+        return fit_jointly(found, rng) if affords_joint(found.proposal) else with_more_tries(found, rng)
+    except np.linalg.LinAlgError:
+        return None
 
 
 def in_user_units(approximation: GaussianApproximation, theta: Array, proposed: Proposed, kept: Array) -> Parameters:

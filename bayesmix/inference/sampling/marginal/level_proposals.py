@@ -45,7 +45,7 @@ class _Prior:
 
     factorisation: Factorisation
     number: int  # of the factor
-    mean: Array  # (B, J, k) of its effects under the approximation
+    rhs: Array  # (B, J, k) of its effects under the approximation: what `given_later` solves for
 
     @cached_property
     def root(self) -> Array:
@@ -59,9 +59,14 @@ class _Prior:
 
     @cached_property
     def moved(self) -> Array:
-        """Spherical effects at the mean: ``(B, J, k)``."""
+        """Spherical effects at the mean: ``(B, J, k)``.
+
+        Not from the mean itself: of correlations near one ``Lambda`` has no inverse, and rounding of the mean was taken
+        for spherical effects of a thousand.
+        """
         Lambda = self.factorisation.eliminated[self.number].Lambda
-        return matrix_times(np.linalg.inv(Lambda)[..., None, :, :], self.mean)
+        half = matrix_times(np.swapaxes(Lambda, -1, -2)[..., None, :, :], self.rhs)
+        return matrix_times(self.inverse, matrix_times(np.swapaxes(self.inverse, -1, -2), half))
 
     @cached_property
     def log_det(self) -> Array:
@@ -104,12 +109,12 @@ class LevelProposals:
             with np.errstate(all="ignore"):
                 return [], self.approximation.remainder(rest, self.log_dispersion)
         factor = self.approximation.target.problem.coordinates.factors[number]
-        mean, root = given_later(self.factorisation, number, self.combination, later)
+        mean, root, rhs = given_later(self.factorisation, number, self.combination, later)
         tries = self.tries[number] if number < len(self.tries) else 1
         if number == 0 and self.approximation.problem.likelihood.R > 1:
-            return self._pick_at_once(mean, root, tries, rest)
+            return self._pick_at_once((mean, root, rhs), tries, rest)
         trials, ratios = [], []
-        prior = _Prior(self.factorisation, number, mean)
+        prior = _Prior(self.factorisation, number, rhs)
         for noise, excess in self._noise(mean, tries, tail_weight(factor.levels), prior, is_ratio_of_prior=False):
             b = matrix_times(root, noise)
             b += mean
@@ -121,15 +126,16 @@ class LevelProposals:
         taken, total = self._take(ratios)
         return [self._of(lower, number, taken, parts) for lower, parts in enumerate(zip(*trials, strict=True))], total
 
-    def _pick_at_once(self, mean: Array, root: Array, tries: int, rest: Array) -> tuple[list[Array], Array]:
+    def _pick_at_once(self, given: tuple[Array, Array, Array], tries: int, rest: Array) -> tuple[list[Array], Array]:
         """Pick effects ``(B, J, k)`` of the first factor by one density of all proposals.
 
         Predictors that its effects do not move are the same in all of them: what is of those alone is computed once.
         What the rows of a level have by the approximation is, prior included, a normal density of its effects: it is
         computed once, at their mean.
         """
+        mean, root, rhs = given  # of `given_later`
         factor = self.approximation.target.problem.coordinates.factors[0]
-        prior = _Prior(self.factorisation, 0, mean)
+        prior = _Prior(self.factorisation, 0, rhs)
         own = self._noise(mean, tries, tail_weight(factor.levels), prior, is_ratio_of_prior=True)
         pairs = zip(*own, strict=True)
         noise, ratio = (np.stack(parts) for parts in pairs)

@@ -8,7 +8,7 @@ import signal
 import time
 from itertools import count
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -70,7 +70,7 @@ def test_effects_given_those_eliminated_later_are_the_dense_conditional() -> Non
     combination = np.concatenate([-shift, np.ones((1, 1))], axis=1)
     inner, outer = target.problem.coordinates.factors
     above = np.linspace(-1.0, 1.0, outer.levels)
-    mean, root = given_later(factorisation, 0, combination, [above[None, :, None]])
+    mean, root, _ = given_later(factorisation, 0, combination, [above[None, :, None]])
     residual = approximation.rows.z - target.problem.coordinates.X @ (target.problem.beta_ols + shift[0])
     residual = residual - outer.z[:, 0] * above[outer.codes]
     Z = indicator(inner.codes, inner.z, inner.levels)
@@ -78,6 +78,17 @@ def test_effects_given_those_eliminated_later_are_the_dense_conditional() -> Non
     covariance_ = np.linalg.inv((Z.T * approximation.rows.weights) @ Z + np.eye(inner.levels) / scale**2)
     np.testing.assert_allclose(mean[0, :, 0], covariance_ @ (Z.T @ (approximation.rows.weights * residual)), **EXACT)
     np.testing.assert_allclose(root[0, :, 0, 0] ** 2, np.diag(covariance_), **EXACT)
+
+
+def test_weights_that_nothing_can_be_fitted_to_are_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run stays as it is, and its certificate says how good that is."""
+
+    def fails(*_: object) -> None:
+        raise np.linalg.LinAlgError
+
+    monkeypatch.setattr(importance_correction, "with_telling", fails)
+    found = SimpleNamespace(proposal=None)
+    assert importance_correction._refitted(cast(Any, found), np.random.default_rng(1)) is None
 
 
 @pytest.mark.parametrize(

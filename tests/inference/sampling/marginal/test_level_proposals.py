@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from dense import stacked
+from elimination import EXACT, FACTORS, Problem
 from scipy import stats
 
+from bayesmix.inference.least_squares.solve import given_later, modes
 from bayesmix.inference.sampling.marginal.level_proposals import (
     GENERATORS,
+    _Prior,
     _spherical,
     matrix_times,
     sum_of_squares,
@@ -68,3 +72,18 @@ def test_products_of_stacks(k):
     matrix, vector = rng.normal(size=(2, 5, k, k)), rng.normal(size=(2, 5, k))
     np.testing.assert_allclose(matrix_times(matrix, vector), (matrix @ vector[..., None])[..., 0])
     np.testing.assert_allclose(sum_of_squares(vector), (vector**2).sum(axis=-1))
+
+
+@pytest.mark.parametrize("lam", FACTORS)
+@pytest.mark.parametrize("left", [0.0, 1e-13])
+def test_spherical_effects_at_the_mean_need_no_inverse(lam, left):
+    """Of correlations of one, or nearly, against the dense formula: by an inverse they were numbers of a thousand."""
+    problem = Problem("one factor, k=3", lam)
+    problem.Lambdas[0] += left * np.eye(3)
+    found, combination = problem.factorise(), problem.rng.normal(size=3)
+    _, _, rhs = given_later(found, 0, combination, [])
+    pull = problem.Z.T @ problem.W @ problem.columns @ combination
+    dense_u = np.linalg.solve(problem.M, problem.Lambda.T @ pull)
+    moved = _Prior(found, 0, rhs).moved
+    np.testing.assert_allclose(moved.ravel(), dense_u, **EXACT)
+    np.testing.assert_allclose(moved.ravel(), stacked(modes(found, combination)[1]), **EXACT)
