@@ -144,7 +144,7 @@ def test_intervals_in_the_table_hold_the_truth_where_theory_says_so(name):
 
 @pytest.mark.slow
 def test_slopes_of_correlations_near_one_are_fitted(tmp_path):
-    """A proposal with a correlation of one but for 1e-11 had a density of e to the power of 1e12, and all the weight."""
+    """A proposal with a correlation of one but for 1e-11 had a density of e^(1e12), and all the weight."""
     cell = calibration.Cell("hurdle_lognormal", "marginal", "slopes")
     line = calibration.run(cell, calibration.Allowed(2), 1693040038, tmp_path)
     assert (line.replicates, line.failed) == (2, 0)
