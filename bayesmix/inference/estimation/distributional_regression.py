@@ -26,7 +26,7 @@ class Regression:
     converged: bool  # to a maximum: not where the likelihood rises for ever
 
 
-def fit_regression(
+def fit_regression(  # noqa: PLR0913 - a likelihood, where it begins, and what it is multiplied by
     likelihood: Likelihood,
     X: Array,
     offset: Array,
@@ -34,8 +34,9 @@ def fit_regression(
     *,
     dispersion: Array | float = 1.0,
     is_start: bool = True,
+    prior: tuple[Array, Array] | None = None,
 ) -> Regression:
-    """Maximise the likelihood of rows by their fixed effects.
+    """Maximise the likelihood of rows by their fixed effects, times a normal prior of these if there is one.
 
     Parameters
     ----------
@@ -45,25 +46,29 @@ def fit_regression(
     dispersion : the parameter beside the mean where that is one number, held.
     is_start : whether a search starts there; else steps near the end are Newton's own, for those of Fisher's kind go on
         for a hundred rounds where predictors weigh on each other.
+    prior : mean ``(p,)`` and precision ``(p, p)``.
     """
+    mean, precision = (start, np.zeros((len(start), len(start)))) if prior is None else prior
     beta, step = start, np.full(len(start), np.inf)
     dispersion = np.asarray(dispersion)
 
     def value(at: Array) -> float:
-        return float(np.sum(likelihood.value(X @ at + offset, dispersion)))
+        away = at - mean
+        return float(np.sum(likelihood.value(X @ at + offset, dispersion)) - 0.5 * away @ precision @ away)
 
     with np.errstate(all="ignore"):
         for _ in range(ROUNDS):
             first, second = likelihood.newton(X @ beta + offset, dispersion)
             information = X.T @ weigh_columns(likelihood.descent(X @ beta + offset, second, dispersion), X)
+            information += precision
             if not is_start and _size(step, beta) < NEAR:
-                observed = X.T @ weigh_columns(-second, X)
+                observed = X.T @ weigh_columns(-second, X) + precision
                 information = observed if _is_of_maximum(observed) else information
-            step = np.linalg.lstsq(information, X.T @ first, rcond=None)[0]
+            step = np.linalg.lstsq(information, X.T @ first - precision @ (beta - mean), rcond=None)[0]
             beta, length = _shorter(value, beta, step)
             if not length or _size(step, beta) < CLOSE:
                 break
-        observed = X.T @ weigh_columns(-likelihood.newton(X @ beta + offset, dispersion)[1], X)
+        observed = X.T @ weigh_columns(-likelihood.newton(X @ beta + offset, dispersion)[1], X) + precision
     is_maximum = _is_of_maximum(observed)
     covariance = np.linalg.inv(observed) if is_maximum else np.full(observed.shape, np.nan)
     return Regression(beta, covariance, is_maximum and _size(step, beta) < np.sqrt(CLOSE))

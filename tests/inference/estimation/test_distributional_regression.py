@@ -22,6 +22,17 @@ def fitted(data):
     return fit_regression(likelihood_of(design, model.spec), design.X, design.offset, np.zeros(4))
 
 
+def covariance(loss, at):
+    """Inverse of the second differences of a loss."""
+    steps = 1e-4 * np.eye(len(at))
+    return np.linalg.inv(
+        [
+            [(loss(at + a + b) - loss(at + a - b) - loss(at - a + b) + loss(at - a - b)) / 4e-8 for b in steps]
+            for a in steps
+        ]
+    )
+
+
 def test_coefficients_and_errors_are_those_of_the_likelihood():
     def loss(beta):
         return -np.sum(stats.norm.logpdf(DATA["y"], beta[0] + beta[1] * X, np.exp(beta[2] + beta[3] * X)))
@@ -30,15 +41,26 @@ def test_coefficients_and_errors_are_those_of_the_likelihood():
     wanted = optimize.minimize(loss, np.zeros(4), method="BFGS", options={"gtol": 1e-8})
     assert found.converged
     np.testing.assert_allclose(found.beta, wanted.x, atol=1e-5)
-    steps = 1e-4 * np.eye(4)
-    hessian = [
-        [
-            (loss(wanted.x + a + b) - loss(wanted.x + a - b) - loss(wanted.x - a + b) + loss(wanted.x - a - b)) / 4e-8
-            for b in steps
-        ]
-        for a in steps
-    ]
-    np.testing.assert_allclose(found.beta_cov, np.linalg.inv(hessian), rtol=1e-3, atol=1e-6)
+    np.testing.assert_allclose(found.beta_cov, covariance(loss, wanted.x), rtol=1e-3, atol=1e-6)
+
+
+def test_a_normal_prior_is_multiplied_by_the_likelihood():
+    """Of two rows, which by themselves have no maximum: see below."""
+    model = bmx.Model(["y ~ x", "sigma ~ x"], DATA)
+    part = model.design.take(np.arange(2), ())
+    mean, precision = np.array([0.5, 0.0, 0.2, -0.1]), np.diag([1.0, 2.0, 3.0, 4.0]) + 0.2
+    prior = stats.multivariate_normal(mean, np.linalg.inv(precision))
+
+    def loss(beta):
+        rows = stats.norm.logpdf(DATA["y"][:2], beta[0] + beta[1] * X[:2], np.exp(beta[2] + beta[3] * X[:2]))
+        return -np.sum(rows) - prior.logpdf(beta)
+
+    likelihood = likelihood_of(part, model.spec)
+    found = fit_regression(likelihood, part.X, part.offset, np.zeros(4), prior=(mean, precision))
+    wanted = optimize.minimize(loss, np.zeros(4), method="BFGS", options={"gtol": 1e-8})
+    assert found.converged
+    np.testing.assert_allclose(found.beta, wanted.x, atol=1e-5)
+    np.testing.assert_allclose(found.beta_cov, covariance(loss, wanted.x), rtol=1e-3, atol=1e-6)
 
 
 @pytest.mark.parametrize("rows", [2, 3])

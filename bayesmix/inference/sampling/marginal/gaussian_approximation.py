@@ -38,7 +38,7 @@ from bayesmix.inference.sampling.marginal.marginal_posterior import (
     fixed_effects,
     with_detection_limits,
 )
-from bayesmix.inference.sampling.marginal.number_starts import with_numbers_moved
+from bayesmix.inference.sampling.marginal.number_starts import with_numbers_moved, within_priors
 from bayesmix.inference.sampling.marginal.row_quadratics import (
     BlockQuadratics,
     PseudoResponses,
@@ -174,6 +174,8 @@ def fit_approximation(
     gamma = priors.contrast @ point.beta
     width = np.sqrt(np.maximum(np.diagonal(priors.contrast @ point.beta_cov @ priors.contrast.T), 1e-12))
     fixed = [_match_prior(prior, at[None], sd) for prior, at, sd in zip(priors.fixed, gamma, width, strict=True)]
+    if problem.likelihood.R > 1:
+        point = within_priors(problem, design, priors, point, fixed)
     search = _Search(design, priors, point, problem, rng, min(DRAWS, most or DRAWS))
     if problem.likelihood.R > 1:
         return _by_steps(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -11,6 +11,7 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.inference.estimation.conditional_mode import GeneralizedProblem
+from bayesmix.inference.estimation.distributional_regression import fit_regression
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.parameters.natural_scale import number_columns
 from bayesmix.inference.parameters.priors_in_force import Priors
@@ -19,6 +20,7 @@ from bayesmix.language.priors.on_link import CoefficientPrior
 WIDE = 1.5  # standard error on the scale of its link above which an estimate says little about where a number is
 NOISE = 1e-10  # variance below which that of a likelihood without curvature was rounded
 GRID, REACH = 41, 20.0  # points of a grid, and how far it spans to either side
+FAR = 10.0  # standard deviations of its normal prior beyond which an estimate has run off, and no posterior is there
 ROUNDS = 30  # in which the grid moves on, or becomes narrower
 NARROW = 0.05  # half the width of the last grid
 
@@ -44,6 +46,38 @@ def with_numbers_moved(
             beta[j], cov[j], cov[:, j] = found[0], 0.0, 0.0
             cov[j, j] = found[1]
     return replace(point, beta=beta, beta_cov=cov)
+
+
+def within_priors(
+    problem: GeneralizedProblem,
+    design: Design,
+    priors: Priors,
+    point: PointEstimate,
+    fixed: Sequence[tuple[float, float]],
+) -> PointEstimate:
+    """The estimate; where one of its coefficients ran off, the mode of their posterior without random effects.
+
+    A shape of counts that are not overdispersed runs off along all of its coefficients, and takes those of the mean
+    with it: errors of such an estimate are those of no direction. ``fixed``: means and precisions of the priors.
+    """
+    mean, precision = np.array(fixed).reshape(-1, 2).T
+    away = np.abs(priors.contrast @ point.beta - mean) * np.sqrt(precision)
+    if not np.any(away > FAR):
+        return point
+    T = point.coordinates.T
+    K = priors.contrast @ T
+    prior = np.linalg.solve(K, mean), K.T @ (precision[:, None] * K)
+    found = fit_regression(problem.likelihood, point.coordinates.X, design.offset, prior[0], prior=prior)
+    if not found.converged:
+        return point
+    return replace(
+        point,
+        beta=T @ found.beta,
+        beta_cov=T @ found.beta_cov @ T.T,
+        covariances=tuple(np.zeros_like(one) for one in point.covariances),
+        b=tuple(np.zeros_like(one) for one in point.b),
+        b_cov=tuple(np.zeros_like(one) for one in point.b_cov),
+    )
 
 
 def _log_density(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,8 +11,9 @@ from scipy import optimize, stats
 
 import bayesmix as bmx
 from bayesmix.inference.estimation.conditional_mode import generalized_problem
+from bayesmix.inference.parameters.centring import at_means
 from bayesmix.inference.parameters.priors_in_force import resolve
-from bayesmix.inference.sampling.marginal.number_starts import with_numbers_moved
+from bayesmix.inference.sampling.marginal.number_starts import with_numbers_moved, within_priors
 
 
 def counts(family: str, seed: int) -> pd.DataFrame:
@@ -53,6 +56,56 @@ def test_an_overdispersion_of_zero_is_moved_to_the_mode_given_all_else(seed):
     assert found.beta_cov[j, j] == pytest.approx(1.0 / curvature, rel=0.02)
     others = [i for i in range(len(point.beta)) if i != j]
     np.testing.assert_array_equal(found.beta[others], point.beta[others])
+
+
+# of a set of calibration: 48 counts that are not overdispersed, whose shape has a slope
+FEW = [0, 0, 1, 2, 0, 0, 0, 0, 0, 1, 0, 0, 4, 0, 0, 0, 1, 1, 1, 3, 0, 1, 1, 0]
+FEW += [1, 1, 0, 0, 2, 2, 2, 0, 1, 0, 1, 2, 0, 0, 2, 1, 2, 0, 2, 2, 0, 0, 3, 0]
+SOME = {"fixed": "Normal(0, 0.7)", "sd": "HalfNormal(0.7)"}
+
+
+def slope_of_shape() -> bmx.Model:
+    x = np.round(np.random.default_rng(2).normal(size=48), 3)
+    data = pd.DataFrame({"y": FEW, "x": x, "g": [f"g{j}" for j in np.arange(48) % 8]})
+    return bmx.Model(["y ~ x + (1 | g)", "shape ~ x"], data, family="negbinomial", priors=SOME)
+
+
+@pytest.mark.slow
+def test_coefficients_that_ran_off_are_moved_to_their_mode_without_random_effects():
+    rng = np.random.default_rng(4)
+    x, g = rng.normal(size=48), np.arange(48) % 8
+    data = pd.DataFrame({"y": x + rng.normal(size=8)[g] + np.exp(0.3 * x) * rng.normal(size=48), "x": x, "g": g})
+    model = bmx.Model(["y ~ x + (1 | g)", "sigma ~ x"], data, priors=SOME)
+    design, priors, point = at_means(model.design, model.priors.changes), model.priors, model.estimate().point
+    problem = generalized_problem(design, point.coordinates, model.spec)
+    fixed = [(prior.arguments[0], prior.arguments[1] ** -2.0) for prior in priors.fixed]
+    assert within_priors(problem, design, priors, point, fixed) is point
+    far = replace(point, beta=point.beta + np.array([0.0, 0.0, 0.0, 20.0]))
+    found = within_priors(problem, design, priors, far, fixed)
+    centred = x - x.mean()
+
+    def loss(gamma: np.ndarray) -> float:
+        rows = stats.norm(gamma[0] + gamma[1] * centred, np.exp(gamma[2] + gamma[3] * centred)).logpdf(data["y"])
+        return -float(
+            rows.sum() + sum(stats.norm(m, p**-0.5).logpdf(c) for c, (m, p) in zip(gamma, fixed, strict=True))
+        )
+
+    least = optimize.minimize(loss, np.array([m for m, _ in fixed]), method="BFGS", options={"gtol": 1e-6})
+    np.testing.assert_allclose(priors.contrast @ found.beta, least.x, atol=1e-4)
+    assert not any(np.any(one) for one in (*found.b, *found.b_cov, *found.covariances))
+    cov = priors.contrast @ found.beta_cov @ priors.contrast.T
+    step = 1e-3 * np.linalg.cholesky(cov)[:, -1]  # along the slope of sigma
+    curvature = (loss(least.x + step) - 2.0 * least.fun + loss(least.x - step)) / 1e-6
+    assert curvature == pytest.approx(1.0, rel=0.01)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::bayesmix.ConvergenceWarning")
+def test_a_slope_of_a_shape_that_runs_off_is_certified():
+    """No approximation was found from its estimate, coefficients of 75 and -66 under priors of a unit."""
+    post = slope_of_shape().sample(seed=1, draws=400, method="marginal", progress=False)
+    assert post.draws.certificate["pareto_k"] < 0.5
+    assert post.draws.certificate["acceptance"] > 0.5
 
 
 @pytest.mark.slow
