@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import math
 import sys
 from collections import defaultdict
@@ -18,6 +19,7 @@ from bayesmix.studies.uniformity import detectable_shift, deviation, p_value
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 FAMILYWISE = 0.05  # probability of a false alarm in a table
+OUTCOMES = ("judged", "refused by name", "none fitted or certified", "too dear", "not run")  # of cells
 
 ABOUT = """# Calibration and coverage
 
@@ -86,14 +88,16 @@ def page() -> str:
 def progress() -> Iterator[str]:
     """How many cells have been run, by each engine, and what they say one by one."""
     runs, cells = calibration.kept(), calibration.cells()
-    yield "| engine | cells | judged | data sets | refused by name | none fitted or certified | too dear | not run |"
-    yield "|---|---|---|---|---|---|---|---|"
+    found = {}
     for engine in calibration.ENGINES:
         own = [cell for cell in cells if cell.engine == engine]
         kinds = [outcome(runs.get(cell, [])) for cell in own]
         sets = sum(line.replicates for cell in own for line in runs.get(cell, []))
-        counts = [kinds.count(kind) for kind in ("refused", "none fitted or certified", "too dear", "not run")]
-        yield f"| {engine} | {len(own)} | {kinds.count('judged')} | {sets} | {' | '.join(map(str, counts))} |"
+        found[engine] = {"cells": len(own), **{kind: kinds.count(kind) for kind in OUTCOMES}, "data sets": sets}
+    yield f"| | {' | '.join(found)} |"
+    yield f"|---|{'---|' * len(found)}"
+    for what in next(iter(found.values())):
+        yield f"| {what} | {' | '.join(str(own[what]) for own in found.values())} |"
     yield ""
     values = [float(line.p) for line in map(calibration.judged, runs.values()) if line.replicates]
     small = sum(value < FAMILYWISE for value in values)
@@ -101,6 +105,7 @@ def progress() -> Iterator[str]:
         f"Of {len(values)} p-values {small} are below {FAMILYWISE}; Holm's rule at {FAMILYWISE:.0%} for all cells"
         f" together rejects {sum(rejected(values))}."
     )
+    yield ""
     yield from refusals(runs)
 
 
@@ -109,7 +114,7 @@ def outcome(lines: list[Any]) -> str:
     if any(line.replicates for line in lines):
         return "judged"
     if any(line.reason not in {"", calibration.TOO_DEAR} for line in lines):
-        return "refused"
+        return "refused by name"
     if any(line.reason == calibration.TOO_DEAR for line in lines):
         return "too dear"
     return "none fitted or certified" if lines else "not run"
@@ -119,7 +124,7 @@ def refusals(runs: dict[Any, list[Any]]) -> Iterator[str]:
     """What the package says of cells that it does not sample, one sentence a reason."""
     found = defaultdict[tuple[str, str, str], list[str]](list)
     for cell, lines in runs.items():
-        if outcome(lines) == "refused":
+        if outcome(lines) == "refused by name":
             found[cell.family, cell.engine, lines[-1].reason].append(cell.structure)
     for (family, engine, reason), structures in found.items():
         yield f"Refused: {family} by {engine} ({', '.join(structures)}). *{reason}.*"
@@ -244,9 +249,37 @@ def coverage() -> Iterator[str]:
         by_reason[intervals.why_narrow(kind, of)].append(f"{kind} of {of}")
     yield from (f"- {', '.join(names)}: {reason}" for reason, names in by_reason.items())
     yield ""
+    yield from plug_in()
+    yield ""
     yield "| design | interval | of | intervals | hold the truth | |"
     yield "|---|---|---|---|---|---|"
     for design, kind, of, n, held, is_few in rows:
         error = 100.0 * math.sqrt(intervals.LEVEL * (1.0 - intervals.LEVEL) / n)
         said = "too narrow" if is_few else ""
         yield f"| {design} | {kind} | {of} | {n} | {100.0 * held / n:.1f} ± {error:.1f} % | {said} |"
+
+
+def plug_in() -> Iterator[str]:
+    """Means of fitted groups, which take the variances as known, beside those of others on the same data."""
+    by = {(row["of"], row["by"]): (int(row["intervals"]), int(row["held"])) for row in rows_of("crossed_means")}
+
+    def share(of: str, name: str) -> str:
+        n, held = by[of, name]
+        error = 100.0 * math.sqrt(intervals.LEVEL * (1.0 - intervals.LEVEL) / n)
+        return f"{100.0 * held / n:.1f} ± {error:.1f} % of {n}"
+
+    ours, known = share("fitted", "bayesmix"), share("fitted", "true variances")
+    lme4, glmmtmb = share("fitted", "lme4, Henderson"), share("fitted", "glmmTMB")
+    yield (
+        "Means of fitted groups by an estimate (`mean, fitted group`) take the variances as known, as all conditional"
+        f" means do. Of `crossed` data {ours} hold the truth, by Henderson's equations at lme4's variances {lme4}, by"
+        f" glmmTMB {glmmtmb}; at the true variances {known} of the same data: the difference is what it costs to"
+        " estimate them. Means with effects at zero have Satterthwaite's degrees of freedom, as emmeans has them:"
+        f" {share('zero', 'bayesmix')}, and {share('zero', 'emmeans, Satterthwaite')} (`benchmarks/crossed_means.py`)."
+    )
+
+
+def rows_of(name: str) -> list[dict[str, str]]:
+    """Of a table in `benchmarks`."""
+    with (FOLDER / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
