@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bayesmix.language.families.derivatives import by_predictors
+from bayesmix.language.families.derivatives import Derivatives, by_predictors
 from bayesmix.language.families.family import Family
 from bayesmix.language.families.link import LINKS
 from bayesmix.language.families.namespaces import NUMERIC
@@ -66,7 +66,7 @@ def check_derivatives(law: Law) -> None:
     def at(shift: Sequence[float], order: int) -> dict[tuple[int, ...], Array]:
         moved = [one + s for one, s in zip(eta, shift, strict=True)]
         found = by_predictors(law.family, links, y, moved, trials=trials, weights=ones, order=order)
-        return {(): found.value, **found.partial}
+        return {(): found.value, **_by_all(found, len(eta))}
 
     whole = at([0.0] * len(eta), 3)
     free = [r for r, parameter in enumerate(law.family.parameters) if not parameter.is_known]
@@ -79,6 +79,21 @@ def check_derivatives(law: Law) -> None:
                 ends.append(at(shift, max(order - 1, 1))[tuple(rest)])
             difference = (ends[0] - 8.0 * ends[1] + 8.0 * ends[2] - ends[3]) / (12.0 * STEP)
             np.testing.assert_allclose(whole[by], difference, **DIFFERENCED, err_msg=str(by))
+
+
+def _by_all(found: Derivatives, R: int) -> dict[tuple[int, ...], Array]:
+    """Derivatives by all parameters, from those of each row by the ones that it knows."""
+    if found.places is None:
+        return found.partial
+    whole = {
+        by: np.zeros(found.value.shape)
+        for order in range(1, max(map(len, found.partial)) + 1)
+        for by in combinations_with_replacement(range(R), order)
+    }
+    for by, values in found.partial.items():
+        for i, value in enumerate(values):
+            whole[tuple(sorted(found.places[r, i] for r in by))][i] = value
+    return whole
 
 
 def check_cdf(law: Law) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from bayesmix.arrays import Array
+from bayesmix.inference.parameters.third_derivatives import LocalThird
 
 BLOCKS = 3  # axes of blocks
 
@@ -29,8 +30,10 @@ def weigh_columns(weights: Array, columns: Array) -> Array:
     return weigh(weights, columns.T).T
 
 
-def contract(forms: Array, third: Array) -> Array:
+def contract(forms: Array, third: Array | LocalThird) -> Array:
     """Derivative ``(N,)`` of ``sum tr(S_i dW_i)`` by the predictors: ``forms`` as weights are, third derivatives."""
+    if isinstance(third, LocalThird):
+        return third.contract(forms)
     if forms.ndim < BLOCKS:
         return np.asarray(forms * third)
     return np.asarray(np.einsum("stn,rstn->rn", forms, third)).reshape(-1)

@@ -20,6 +20,7 @@ from bayesmix.data.design.response import Outcome
 from bayesmix.inference.parameters.incomplete_responses import IncompleteResponses
 from bayesmix.inference.parameters.response_parts import CorrelatedResponses, Part, ResponsePart
 from bayesmix.inference.parameters.row_blocks import with_eigenvalues
+from bayesmix.inference.parameters.third_derivatives import local_third
 from bayesmix.language.families.bounds import observed
 from bayesmix.language.families.derivatives import (
     Derivatives,
@@ -146,12 +147,15 @@ class SeveralPredictors(Likelihood):
 
     @override
     def jet(self, eta: Array, dispersion: Array) -> Jet:
-        value, first, second, third = self._up_to(eta, 3)
-        return value, first.reshape(eta.shape), second, third
+        parts = self._derivatives(eta, 3)
+        (places, found), *others = parts
+        is_local = found.places is not None and not others and eta.ndim == 1
+        value, first, second, *third = self._totals(eta, parts, 2 if is_local else 3)
+        return value, first.reshape(eta.shape), second, local_third(found, places) if is_local else third[0]
 
     @override
     def slopes(self, eta: Array, dispersion: Array) -> tuple[Array, Array]:
-        _, first, second = self._up_to(eta, 2)
+        _, first, second = self._totals(eta, self._derivatives(eta, 2), 2)
         return first.reshape(eta.shape), second
 
     @override
@@ -178,15 +182,17 @@ class SeveralPredictors(Likelihood):
 
         return with_eigenvalues(-second, positive)
 
-    def _up_to(self, eta: Array, order: int) -> list[Array]:
+    def _derivatives(self, eta: Array, order: int) -> list[tuple[Sequence[int], Derivatives]]:
+        """Of each part, behind the predictors that it depends on."""
+        by_row = eta.reshape(*eta.shape[:-1], self.R, self.n)
+        return [(one.places, one.derivatives([by_row[..., r, :] for r in one.places], order)) for one in self.parts]
+
+    def _totals(self, eta: Array, parts: Sequence[tuple[Sequence[int], Derivatives]], order: int) -> list[Array]:
         """Log densities and derivatives ``(..., R, ..., R, n)`` up to an order, summed over the responses."""
-        lead = eta.shape[:-1]
-        by_row = eta.reshape(*lead, self.R, self.n)
-        totals = [np.zeros((*lead, *(self.R,) * k, self.n)) for k in range(order + 1)]
-        for part in self.parts:
-            found = part.derivatives([by_row[..., r, :] for r in part.places], order)
+        totals = [np.zeros((*eta.shape[:-1], *(self.R,) * k, self.n)) for k in range(order + 1)]
+        for places, found in parts:
             totals[0] += found.value
-            _spread(found, part.places, totals[1:])
+            _spread(found, places, totals[1:])
         return totals
 
 
@@ -221,7 +227,10 @@ def _observed(family: Family, outcome: Outcome) -> Family:
 def _spread(found: Derivatives, places: Sequence[int], into: Sequence[Array]) -> None:
     """Put derivatives by a response's parameters in all the places that they have among those by the predictors."""
     for by, values in found.partial.items():
-        whole = into[len(by) - 1]
-        for own in set(permutations([places[r] for r in by])):
-            index: tuple[Any, ...] = (..., *own, slice(None))
-            whole[index] = values
+        if len(by) > len(into):
+            continue
+        for one in set(permutations(by)):
+            index: tuple[Any, ...] = (..., *(places[r] for r in one), slice(None))
+            if found.places is not None:
+                index = (..., *(np.asarray(places)[found.places[r]] for r in one), np.arange(values.shape[-1]))
+            into[len(by) - 1][index] = values

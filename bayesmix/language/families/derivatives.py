@@ -7,7 +7,7 @@ variance of a normal response and multiply the log density of any other.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement
 from typing import Any
 
@@ -17,6 +17,7 @@ from bayesmix.arrays import Array
 from bayesmix.language.families.family import Family
 from bayesmix.language.families.link import Jet, Link
 from bayesmix.language.families.namespaces import NUMERIC
+from bayesmix.language.families.neighbours import LocalKernel
 from bayesmix.language.families.taylor import variables
 
 
@@ -70,6 +71,7 @@ class Derivatives:
 
     value: Array  # (..., n)
     partial: dict[tuple[int, ...], Array]  # by sorted tuples of predictors: (0,), (0, 1), (0, 1, 1)
+    places: Array | None = None  # (m, n) what these are of in each row, where that differs; all others are zero
 
 
 def by_predictors(  # noqa: PLR0913 - a family and what a row has
@@ -86,8 +88,32 @@ def by_predictors(  # noqa: PLR0913 - a family and what a row has
 
     By Taylor arithmetic on the family's one density; those by predictors without coefficients are left out.
     """
+    if isinstance(family.kernel, LocalKernel):
+        return _by_own(family, family.kernel, links, y, eta, trials, weights, order)
     free = [r for r, parameter in enumerate(family.parameters) if not parameter.is_known]
     return derivatives(lambda at: _density(family, links, y, at, trials, weights), eta, order, free=free)
+
+
+def _by_own(  # noqa: PLR0913, PLR0917 - as above
+    family: Family,
+    kernel: LocalKernel,
+    links: Sequence[Link],
+    y: Array,
+    eta: Sequence[Array],
+    trials: Array,
+    weights: Array,
+    order: int,
+) -> Derivatives:
+    """The same by the predictors that each row knows."""
+    places, stacked = kernel.places(y), np.stack(np.broadcast_arrays(*eta))
+    of_rows = places.reshape(len(places), *(1,) * (stacked.ndim - 2), -1)
+    own = np.take_along_axis(stacked, of_rows, axis=0)
+
+    def density(at: Sequence[Any]) -> Any:
+        parameters = [links[r].formula(NUMERIC, one) for r, one in zip(kernel.alike, at, strict=True)]
+        return kernel.own(NUMERIC, y, trials, *parameters) * weights + weights * family.base(y, trials)
+
+    return replace(derivatives(density, list(own), order), places=places)
 
 
 def derivatives(

@@ -12,7 +12,7 @@ from bayesmix.arrays import Array
 from bayesmix.language.families.namespaces import NUMERIC, Namespace, cloglog_slopes, logistic_slopes, normal_slopes
 
 Slopes = tuple[Array, Array, Array]  # a function's first three derivatives
-Jet = tuple[Array, Array, Array, Array]  # its values before them
+Jet = tuple[Array, Array, Array, Any]  # its values before them; the last of several predictors may be a record
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from bayesmix.arrays import Array
+from bayesmix.language.families.cut import between, by_neighbours
 from bayesmix.language.families.family import Family, Parameter
 from bayesmix.language.families.latent import LATENT, Latent
 from bayesmix.language.families.namespaces import NUMERIC, Namespace
@@ -32,6 +33,7 @@ from bayesmix.language.families.taylor import value_of
 
 UNNAMED = ("1", "2")  # before the data have said which categories there are
 UNSAID = ("", "")  # the same where parameters are called by them: the second has no name of its own
+FEW = 3  # categories of which each knows all thresholds
 SPREAD = 1.5  # prior standard deviation of a threshold, on the latent scale
 FUNCTIONS = {"logit": "logistic", "probit": "Phi", "cloglog": "gompertz"}  # in words
 SPECIFIC = "cs"  # among the names of parameters with formulas: thresholds have effects of their own
@@ -51,20 +53,8 @@ def _chosen(xp: Namespace, y: Any, values: Sequence[Any], first: int) -> Any:
 
 
 def _cumulative(latent: Latent, xp: Namespace, y: Any, mu: Any, thresholds: Sequence[Any], disc: Any) -> Any:
-    """One of three formulas a row; those that are not its own are computed at harmless points."""
-    K = len(thresholds) + 1
-    low = (_chosen(xp, y, thresholds, 1) - mu) * disc
-    high = (_chosen(xp, y, thresholds, 0) - mu) * disc
-    lowest, highest = latent.log_cdf(xp, high), latent.log_survival(xp, low)
-    if K == 2:
-        return xp.where(y < 0.5, lowest, highest)
-    is_inner = xp.where(y < 0.5, 0.0, xp.where(y > K - 1.5, 0.0, 1.0))
-    gap = xp.where(is_inner > 0.5, high - low, 1.0)
-    is_ordered = gap > 0.0
-    safe_low, safe_high = xp.where(is_ordered, low, 0.0), xp.where(is_inner > 0.5, high, low + 1.0)
-    between = latent.log_between(xp, safe_low, safe_high, lowest + highest)
-    inner = xp.where(is_ordered, between, -np.inf)
-    return xp.where(y < 0.5, lowest, xp.where(y > K - 1.5, highest, inner))
+    low, high = _chosen(xp, y, thresholds, 1), _chosen(xp, y, thresholds, 0)
+    return between(latent, xp, len(thresholds) + 1, y, mu, low, high, disc)
 
 
 def _stopping(latent: Latent, xp: Namespace, y: Any, mu: Any, thresholds: Sequence[Any], disc: Any) -> Any:
@@ -228,6 +218,9 @@ def _ordered(
     def kernel(xp: Namespace, y: Any, _: Any, mu: Any, *others: Any) -> Any:
         return log(latent, xp, y, mu, *divided(others))
 
+    is_local = is_cut and not has_own and K > FEW
+    density = by_neighbours(kernel, latent, K, has_disc=has_disc) if is_local else kernel
+
     def probabilities(mu: Array, *others: Array) -> list[Array]:
         own, disc = divided(others)
         return shares(latent, [(tau - mu) * disc for tau in own])
@@ -247,7 +240,7 @@ def _ordered(
             *((DISC,) if has_disc else ()),
         ),
         "ordered",
-        (kernel, probabilities),
+        (density, probabilities),
         crude,
         levels,
         words=_in_words(words, link, has_own=has_own),
