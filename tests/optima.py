@@ -234,13 +234,16 @@ class DenseLaplace(Dense):
         return total, np.concatenate([*self.by_theta(theta, by_A), self.X.T @ rest])
 
 
-def lowest(fit: bmx.Estimate, *, starts: int = 10, seed: int = 0) -> tuple[float, np.ndarray]:
+def lowest(
+    fit: bmx.Estimate, *, starts: int = 10, seed: int = 0, objective: Objective | None = None
+) -> tuple[float, np.ndarray]:
     """Least criterion that searches from dispersed relative factors find, and where.
 
-    Loose searches first; those that may still go below the fit, by their own curvature, go on to the end.
+    Loose searches first; those that may still go below the fit, by their own curvature, go on to the end. The objective
+    is that of dense matrices by default.
     """
     rng = np.random.default_rng(seed)
-    objective = safe(objective_of(fit))
+    objective = objective or safe(objective_of(fit))
     loose = [search(objective, dispersed(fit, rng), LOOSE, 60) for _ in range(starts)]
     best, ends = min(loose, key=lambda found: found.fun), list[np.ndarray]()
     for rough in sorted(loose, key=lambda found: found.fun):

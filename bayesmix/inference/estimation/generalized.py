@@ -38,7 +38,7 @@ from bayesmix.inference.estimation.restart import (
     starts_at_edges,
     starts_leaning,
 )
-from bayesmix.inference.estimation.scattered_starts import lowest_of_scattered
+from bayesmix.inference.estimation.scattered_starts import MOST_ROWS, lowest_of_scattered
 from bayesmix.inference.estimation.starting_values import without_random_effects
 from bayesmix.inference.least_squares.scaling import Coordinates
 from bayesmix.inference.parameters.likelihood import OnePredictor
@@ -366,7 +366,7 @@ def _is_beyond(likelihood: MarginalLikelihood, x: Array) -> bool:
 def _has_many_valleys(likelihood: MarginalLikelihood, x: Array) -> bool:
     """Whether effects without end, of several numbers, leave valleys that few starts do not find, and rows are few."""
     working = likelihood.problem.coordinates
-    return working.size > 1 and len(working.X) <= FEW_ROWS and _has_batches(likelihood) and _is_beyond(likelihood, x)
+    return working.size > 1 and len(working.X) <= MOST_ROWS and _has_batches(likelihood) and _is_beyond(likelihood, x)
 
 
 def _endless(likelihood: MarginalLikelihood, start: Array, x: Array) -> Iterator[Array]:

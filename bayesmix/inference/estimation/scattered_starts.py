@@ -4,7 +4,7 @@ Outcomes that the effects of several factors can tell nearly without error leave
 factors does it: each may be without end, or zero, with correlations and fixed effects of either sign. That criterion is
 one number at each point, for outcomes with logits have one conditional mode; its lowest valley is a matter of where
 searches begin. Fits that are led there are few, and say so. Of few rows dozens of searches cost what some do alone, 1.5
-to 8 CPU seconds; more rows than `FEW_ROWS` are left where they are.
+to 8 CPU seconds; more rows than `MOST_ROWS` are left where they are.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from bayesmix.inference.estimation.restart import lowest_of_ends, starts_at_edge
 from bayesmix.inference.estimation.searches import Derivatives, first_inverses, in_pieces, quasi_newton
 from bayesmix.inference.parameters.covariance import Structure, from_factor, inside
 
+MOST_ROWS = 100  # of twice as many six failures of six had nothing lower
 POINTS = 24  # in a round; of 16 one of nine random designs ended above the best of ten searches by SciPy
 SMALLEST, LARGEST = 0.5, 50.0  # sizes of relative factors
 ROUNDS = 3  # each from about the lowest point that the last one found
