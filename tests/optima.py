@@ -27,6 +27,7 @@ DRAWS, SURE = (
 )  # of random effects in an average of likelihoods; standard errors that tell two of them apart
 MANY = 30  # batches of draws where one does not tell
 LOOSE = 1e-2  # slope at which the first round of reference searches ends
+STEEP = 2e-2  # slope of an end that is no minimum
 WITHIN_REACH = 10.0  # times the decrease that the curvature promises: what a search may still gain
 TERMS = [
     "(1 | g)",
@@ -239,13 +240,18 @@ def lowest(
 ) -> tuple[float, np.ndarray]:
     """Least criterion that searches from dispersed relative factors find, and where.
 
-    Loose searches first; those that may still go below the fit, by their own curvature, go on to the end. The objective
-    is that of dense matrices by default.
+    Loose searches first; those that may still go below the fit, by their own curvature, go on to the end. By any other
+    objective than that of dense matrices ends that are no minima do not count: see `distributional_optima`.
     """
     rng = np.random.default_rng(seed)
+    steepest = np.inf if objective is None else STEEP
     objective = objective or safe(objective_of(fit))
+
+    def height(found: Any) -> float:
+        return float(found.fun) if np.abs(found.jac).max() < steepest else np.inf
+
     loose = [search(objective, dispersed(fit, rng), LOOSE, 60) for _ in range(starts)]
-    best, ends = min(loose, key=lambda found: found.fun), list[np.ndarray]()
+    best, ends = min(loose, key=height), list[np.ndarray]()
     for rough in sorted(loose, key=lambda found: found.fun):
         gain = 0.5 * float(rough.jac @ rough.hess_inv @ rough.jac)
         is_known = any(np.allclose(np.abs(rough.x), np.abs(end), rtol=0.03, atol=0.03) for end in ends)
@@ -253,8 +259,8 @@ def lowest(
             continue
         found = search(objective, rough.x, 1e-7, 300)
         ends.append(found.x)
-        best = min(best, found, key=lambda one: one.fun)
-    return float(best.fun), best.x
+        best = min(best, found, key=height)
+    return height(best), best.x
 
 
 def safe(objective: Objective) -> Objective:

@@ -47,6 +47,7 @@ ENDLESS = 30.0  # relative factors of effects without end, on a logit or probit
 WITHIN = 20.0  # of the criterion found: what a search from there may gain; those that gained began within 17
 OUTCOMES = 5.0  # an effect, more of which hardly ever are so alike that effects without end follow them
 SMALL = 1000  # rows up to which several points at once cost little more than one
+LARGE, LESS_NOISE = 2.0, 4.0  # relative factors, and what is added to a log dispersion beside them
 MOVE = 1e-4  # of parameters, in differences of the mode
 SEEN, FARTHEST = 1e-2, 1e4  # distance of modes that differ, and farthest that one moves where parameters move by one
 ROUNDED = 1e-10  # smallest over largest curvature of a Hessian by differences that is more than rounding
@@ -324,8 +325,8 @@ def _starts_again(
 ) -> Iterator[Array]:
     """Where searches start again after one from ``start`` has ended at ``x``.
 
-    From the boundary all terms go near it, and far from it; of few rows also elsewhere, and on it, and so where
-    parameters beside the means have formulas. And without end: outcomes that the effects can separate have a criterion
+    From the boundary all terms go near it, and far from it; of few rows also elsewhere, and on it, to large effects with
+    little noise beside them, and so where parameters beside the means have formulas. And without end: outcomes that the effects can separate have a criterion
     that is nearly flat from some size on, and lowest there.
     """
     for endless in _endless(likelihood, start, x):
@@ -333,6 +334,9 @@ def _starts_again(
             yield endless
     yield from starts_inside(likelihood.problem.coordinates, start, x, is_doubtful)
     yield from starts_beside(likelihood.problem, start, x, singular)
+    working = likelihood.problem.coordinates
+    if likelihood.has_dispersion and len(working.X) <= FEW_ROWS:  # overdispersed counts, or levels that differ
+        yield np.concatenate([initial_factors(working, LARGE), x[working.size : -1], [x[-1] + LESS_NOISE]])
 
 
 def starts_inside(working: Coordinates, start: Array, x: Array, is_doubtful: bool) -> Iterator[Array]:

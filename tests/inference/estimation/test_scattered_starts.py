@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from lowest_criteria import gap_of_failing
 from optima import GENERALIZED, gap_of
 
 import bayesmix as bmx
@@ -51,3 +52,12 @@ def test_fits_that_fail_end_at_the_best_of_dispersed_starts_nevertheless(seed):
     found = gap_of(seed, GENERALIZED)
     assert found.gap < 1e-6
     assert not found.fit.converged
+
+
+@pytest.mark.slow
+@pytest.mark.rotating
+def test_a_failure_of_more_rows_ends_at_the_best_of_dispersed_starts_too():
+    """55 rows of two factors of 18 levels: 0.28 above."""
+    found = gap_of_failing(20261129020)
+    assert found.fit.design.n == 55
+    assert found.gap < 1e-6
