@@ -40,12 +40,18 @@ def correlated_satterthwaite(design: Design, spec: ModelSpec, point: PointEstima
 
 
 def fixed_covariances(problem: CorrelatedProblem, points: Array) -> Array:
-    """Covariance ``(k, p, p)`` of all fixed effects, zeros but for those of the mean, at ``points (k, m)``."""
+    """Covariance ``(k, p, p)`` of all fixed effects, zeros but for those of the mean, at ``points (k, m)``.
+
+    NaN where rounding leaves nothing of it, as beside a visit without noise.
+    """
     p, T = problem.linear.p, problem.coordinates.T
     found = np.zeros((len(points), *(p + problem.rows.size,) * 2))
     for own, at in zip(found, points, strict=True):
-        solution = solve_linear(problem.at(at[problem.theta :]), at[: problem.theta])
-        own[np.ix_(problem.mean, problem.mean)] = T @ np.linalg.inv(solution.factorisation.XX[:p, :p]) @ T.T
+        try:
+            XX = solve_linear(problem.at(at[problem.theta :]), at[: problem.theta]).factorisation.XX[:p, :p]
+            own[np.ix_(problem.mean, problem.mean)] = T @ np.linalg.inv(XX) @ T.T
+        except np.linalg.LinAlgError:
+            own[np.ix_(problem.mean, problem.mean)] = np.nan
     return found
 
 

@@ -99,3 +99,5 @@ def test_errors_of_covariances_without_an_optimum_are_large():
     errors = fit.parameters()["std_error"].filter(like="sigma_")
     assert len(errors) == 4
     assert errors.min() > 10.0
+    said = str(fit.summary())  # degrees of freedom are NaN; it ended in an error of a matrix
+    assert "standard errors mean nothing" in " ".join(said.split())
