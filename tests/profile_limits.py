@@ -210,8 +210,9 @@ def main() -> None:
         counts += own + Counter({"fits": 1, "boundary": int(boundary)})
         worst = max(worst, largest)
     print(
-        f"{asked.kind}: {counts['fits']} fits, {counts['boundary']} of them on the boundary, {counts['limits']} limits:"
-        f" {counts['infinite']} infinite, {counts['NaN']} NaN, {counts['wrong']} wrong by more than {SEEN:g} of the"
+        f"{asked.kind}: {counts['fits']} fits, {counts['boundary']} of them on the boundary,"
+        f" {counts['limits']} limits:\n  {counts['infinite']} infinite, {counts['NaN']} NaN,"
+        f" {counts['wrong']} wrong by more than {SEEN:g} of the"
         f" deviance; the largest error is {worst:.1e}. {time.process_time():.0f} CPU s"
     )
 
