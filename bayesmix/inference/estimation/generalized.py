@@ -325,9 +325,9 @@ def _starts_again(
 ) -> Iterator[Array]:
     """Where searches start again after one from ``start`` has ended at ``x``.
 
-    From the boundary all terms go near it, and far from it; of few rows also elsewhere, and on it, to large effects with
-    little noise beside them, and so where parameters beside the means have formulas. And without end: outcomes that the effects can separate have a criterion
-    that is nearly flat from some size on, and lowest there.
+    From the boundary all terms go near it, and far from it; of few rows also elsewhere, and on it, to large effects
+    with little noise beside them, and so where parameters beside the means have formulas. And without end: outcomes
+    that the effects can separate have a criterion that is nearly flat from some size on, and lowest there.
     """
     for endless in _endless(likelihood, start, x):
         if _value(likelihood, endless) < _value(likelihood, x) + WITHIN:
