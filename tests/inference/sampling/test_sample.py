@@ -1,7 +1,7 @@
 """A posterior that is called converged is right: posteriors that are hard to sample, against dense grids.
 
-`tests/reference/nasty/grids.py` computes them without anything of the package. Monte Carlo errors are ArviZ's, from the
-effective sample size of each quantile's own indicator.
+`tests/reference/nasty/grids.py` and `levels.py` compute them without anything of the package. Monte Carlo errors are
+ArviZ's, from the effective sample size of each quantile's own indicator.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from arviz_stats.base import array_stats
+from daily import day, repeat
 from scipy import stats
 
 import bayesmix as bmx
@@ -37,6 +38,17 @@ QUICK = {
     "one_count_with_offset": 1,
 }
 SLOW_SEEDS = 3
+BY_DAY = {  # one of four seeds a day; by `levels.py`, and the last three by `grids.py`
+    "negbinomial_of_tiny_counts",
+    "gamma_of_shape_near_zero",
+    "beta_near_the_edge",
+    "zero_inflated_groups_of_zeros",
+    "noise_of_few_rows_a_level",
+    "censored_but_for_three",
+    "crossed_two_by_two",
+    "correlation_in_conflict",
+    "separated_with_wide_priors",
+}
 
 
 @cache
@@ -85,11 +97,15 @@ def test_what_is_called_converged_is_right(name: str) -> None:
     assert not far
 
 
+def seeds(name: str) -> list[int]:
+    return [day().toordinal() % 4] if name in BY_DAY else list(range(SLOW_SEEDS))
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_of_all_cases_none_is_wrong_and_nine_in_ten_converge() -> None:
-    runs = [(name, seed, *wrong(name, seed)) for name in grids() for seed in range(SLOW_SEEDS)]
-    assert not {f"{name}, seed {seed}": far for name, seed, _, far in runs if far}
+    runs = [(name, seed, *wrong(name, seed)) for name in grids() for seed in seeds(name)]
+    assert not {f"{name}, seed {seed}": far for name, seed, _, far in runs if far}, repeat(__file__)
     assert np.mean([post.converged for _, _, post, _ in runs]) >= 0.9
 
 

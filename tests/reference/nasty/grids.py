@@ -482,10 +482,10 @@ def _more() -> list[tuple[str, Case]]:
                     "sigma": "HalfNormal(1)",
                 },
                 (
-                    Axis("sd(g, Intercept)", -3.5, 3.0, 48),
-                    Axis("sd(g, x)", -3.5, 3.0, 48),
-                    Axis("corr(g, Intercept, x)", -2.2, 0.6, 35, "tanh"),
-                    Axis("sigma", -2.2, 1.8, 36),
+                    Axis("sd(g, Intercept)", -1.2, 3.2, 30),
+                    Axis("sd(g, x)", -1.2, 3.2, 30),
+                    Axis("corr(g, Intercept, x)", -0.55, 0.5, 28, "tanh"),
+                    Axis("sigma", -2.1, 0.9, 28),
                 ),
                 sds=(("x",),),
                 fixed=("Intercept", "x"),
@@ -499,9 +499,9 @@ def _more() -> list[tuple[str, Case]]:
                 {"y": [0, 0, 1, 1] * 3, "x": [-2, -1, 1, 2] * 3, "g": list("aaaabbbbcccc")},
                 {"Intercept": "Normal(0, 20)", "fixed": "Normal(0, 20)", "sd(g)": "HalfNormal(5)"},
                 (
-                    Axis("Intercept", -75.0, 75.0, 120, "plain"),
-                    Axis("x", -2.0, 85.0, 100, "plain"),
-                    _sd(-9.0, 3.1, 60),
+                    Axis("Intercept", -75.0, 75.0, 90, "plain"),
+                    Axis("x", -2.0, 85.0, 80, "plain"),
+                    _sd(-9.0, 3.1, 44),
                 ),
                 fixed=("Intercept", "x"),
                 nodes=121,
@@ -616,9 +616,9 @@ def _shapes() -> list[tuple[str, Case]]:
 
 def write(name: str, case: Case, at: Callable[[float], dict[str, list[float]]]) -> None:
     """Put a case and its quantiles, of two grids, into `grids.json`."""
+    coarse, fine = at(1.0), at(FINER)
     path = Path(__file__).with_name("grids.json")
     known = json.loads(path.read_text()) if path.exists() else {}
-    coarse, fine = at(1.0), at(FINER)
     change = max(float(np.max(np.abs(np.subtract(coarse[p], q)))) / (q[2] - q[0]) for p, q in fine.items())
     print(f"{name}: change {change:.1e}", {p: [round(x, 4) for x in q] for p, q in fine.items()}, flush=True)
     known[name] = {

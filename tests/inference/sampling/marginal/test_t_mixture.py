@@ -237,3 +237,13 @@ def test_points_without_density_have_no_weights():
     with pytest.raises(ApproximationError, match="Sample with NUTS"):
         normalised(np.full(3, -np.inf))
     np.testing.assert_allclose(normalised(np.array([-np.inf, np.nan, 2.0])), [0.0, 0.0, 1.0])
+
+
+def test_one_draw_with_all_the_weight_is_no_error_of_linear_algebra() -> None:
+    """Its covariance was zero: a posterior of `zi ~ x` beside effects ended in *Matrix is not positive definite*."""
+
+    def steep(x: np.ndarray) -> np.ndarray:
+        return 5e3 * x[:, 0]
+
+    with pytest.raises(ApproximationError, match="Sample with NUTS"):
+        adapt(steep, start(np.zeros(2), np.eye(2)), 200, np.random.default_rng(0), is_fitted=True)
