@@ -23,10 +23,11 @@ class LocalThird:
     places: Array  # (m, n) which predictors these are
 
     def contract(self, forms: Array) -> Array:
-        """Derivatives ``(N,)`` of ``sum tr(S_i dW_i)`` by all predictors, from ``forms (R, R, n)``."""
-        rows = np.arange(self.places.shape[-1])
-        own = forms[self.places[:, None], self.places, rows]
-        total = np.zeros(forms.shape[1:])
+        """Derivatives ``(N,)`` of ``sum tr(S_i dW_i)`` by all predictors, from ``forms (R, R, n)``; of ``(R, R, 1)`` all rows have one."""
+        n = self.places.shape[-1]
+        rows = np.arange(n)
+        own = forms[self.places[:, None], self.places, rows if forms.shape[-1] == n else 0]
+        total = np.zeros((len(forms), n))
         total[self.places, rows] = np.einsum("stn,rstn->rn", own, self.values)  # no two places of a row are the same
         return total.reshape(-1)
 

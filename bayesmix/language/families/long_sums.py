@@ -133,7 +133,7 @@ def _first_block(
     """How many terms from the near end on are alike, a power of two; 0 where the far end is not negligible."""
     near, end = log_density(begin), log_density(begin + towards * (lengths - 1.0))
     with np.errstate(divide="ignore"):
-        alike = ALIKE / np.abs(log_density(begin + towards) - near)
+        alike = ALIKE / np.abs(log_density(np.maximum(begin + towards, 0.0)) - near)
     size = np.exp2(np.floor(np.log2(np.clip(np.minimum(alike, 0.5 * spread), 1.0, 0.5 * lengths + 1.0))))
     is_far = (lengths > FAR * spread) & (end < near - NEGLIGIBLE)
     return np.where((size >= 1.0) & ((towards > 0.0) | is_far), size, 0.0)  # no number where a density has none

@@ -202,7 +202,7 @@ def _defended(mixture: Mixture, first: Mixture | None, x: Array, weights: Array)
     """
     mean = weights @ x
     covariance = _regular((weights[:, None] * (x - mean)).T @ (x - mean))
-    if not np.trace(covariance) > 0.0:  # one draw has all the weight
+    if len(mean) and not np.trace(covariance) > 0.0:  # one draw has all the weight
         raise ApproximationError(NO_PROPOSAL)
     wide = Mixture(np.ones(1), mean[None], 2.0 * np.linalg.cholesky(covariance)[None], np.full(1, WIDE_FREEDOM))
     if first is None:
