@@ -24,6 +24,7 @@ HELD: dict[str, list[str]] = {
         "inference/parameters/test_centring.py::test_years_have_the_posterior_of_years_since_2000",
         "inference/parameters/test_centring.py::test_years_are_compared_with_their_estimate",
         "results/test_shifted_predictors.py::test_a_shift_changes_nothing_but_intercepts",
+        "inference/parameters/test_column_scales.py::test_interactions_and_curves_are_those_of_centred_predictors",
     ],
     "A4, P A1-A3: an sd at zero": [
         "inference/test_profile_boundary.py::test_upper_limits_of_a_standard_deviation_at_zero"

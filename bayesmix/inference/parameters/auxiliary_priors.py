@@ -22,7 +22,8 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design, Term
 from bayesmix.data.design.row_statistics import mean
 from bayesmix.errors import SpecError
-from bayesmix.inference.parameters.default_priors import Defaults, column_scale
+from bayesmix.inference.parameters.column_scales import scales_at_means, scales_at_zero
+from bayesmix.inference.parameters.default_priors import Defaults
 from bayesmix.language.families.link import Link
 from bayesmix.language.priors.prior import Prior
 from bayesmix.language.priors.prior_quantiles import quantile
@@ -74,14 +75,15 @@ def _alike(p: int, intercept: Prior, slope: Prior, sd: Prior) -> Defaults:
 def _own(alone: Prior, link: Link, design: Design, levels: Array) -> Defaults:
     centre, spread = moments(alone, link) if not alone.is_flat else (0.0, np.inf)
     centre -= float(mean(design.offset, design.counts))
-    columns = zip((centre * levels + 0.0).tolist(), design.X.T, strict=True)  # never -0
+    own = scales_at_means(design.fixed, design.X, design.counts)
+    columns = zip((centre * levels + 0.0).tolist(), own, strict=True)  # never -0
 
     def sd(term: Term, e: int) -> Prior:
-        return Prior("Exponential", (column_scale(term.total[:, e], design.counts),))
+        return Prior("Exponential", (scales_at_zero(term.effects, term.total, design.counts)[e],))
 
     return Defaults(
         intercept=Prior("Flat") if alone.is_flat else Prior("Normal", (centre, spread)),
-        fixed=tuple(Prior("Normal", (mean, 1.0 / column_scale(column, design.counts))) for mean, column in columns),
+        fixed=tuple(Prior("Normal", (mean, 1.0 / one)) for mean, one in columns),
         sd=sd,
         eta=2.0,
         others=(),

@@ -15,7 +15,7 @@ centred there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -23,11 +23,13 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design, Term
 from bayesmix.data.design.row_statistics import mean, spread
+from bayesmix.inference.parameters.column_scales import at_factor_means
 from bayesmix.inference.parameters.covariance import sd_and_corr, structure_of
 from bayesmix.inference.parameters.names import Parameters, covariance
 
 INTERCEPT = "Intercept"
-CENTRED = f"{INTERCEPT}(centred)"  # the intercept at the means of the other columns
+AT_MEANS = "(centred)"  # behind the name of what is taken where columns are at their means
+CENTRED = f"{INTERCEPT}{AT_MEANS}"  # the intercept at the means of the other columns
 CONSTANT = 1e-12  # spread of a column, over its size, that rounding may explain
 AT_ZERO = 1e-9  # mean of a column, over its spread, that counts as zero
 
@@ -54,12 +56,12 @@ def intercepts(term: Term, prefixes: Sequence[str] = ("",)) -> dict[int, int]:
     return {r: e for e, (effect, r) in pairs if effect == prefixes[r] + INTERCEPT}
 
 
-def fixed_centring(design: Design, *, raw_intercept: bool) -> tuple[tuple[str, ...], Array, Array]:
+def fixed_centring(design: Design, at_zero: Container[str]) -> tuple[tuple[str, ...], Array, Array]:
     """The parameters that carry the priors of the fixed effects, in a design of one linear predictor.
 
     Parameters
     ----------
-    raw_intercept : whether the intercept's prior is meant at zero, as written.
+    at_zero : names of those whose priors are meant at zero, as written.
 
     Returns
     -------
@@ -68,10 +70,15 @@ def fixed_centring(design: Design, *, raw_intercept: bool) -> tuple[tuple[str, .
         everywhere: those of a full set of dummies are cell means, slopes are zero.
     """
     p = len(design.fixed)
-    contrast, names = np.eye(p), list(design.fixed)
+    contrast, names = at_factor_means(design.fixed, design.X, design.counts), list(design.fixed)
+    for j, name in enumerate(design.fixed):
+        if name in at_zero:
+            contrast[j] = np.eye(p)[j]
+        elif np.any(contrast[j] != np.eye(p)[j]):
+            names[j] += AT_MEANS
     if INTERCEPT in design.fixed:
         at = design.fixed.index(INTERCEPT)
-        if not raw_intercept:
+        if INTERCEPT not in at_zero:
             contrast[at] = mean(design.X, design.counts)
             names[at] = CENTRED
         return tuple(names), contrast, np.eye(p)[at]

@@ -12,7 +12,9 @@ preset        priors
 
 The intercept's prior holds where all other columns are at their means, as in those packages. Under ``default`` and
 ``flat`` so do those of a random-effects term (`centring`): flat in the standard deviations at the means is another
-density than flat in those at zero. bambi has no correlations: here they are uniform, LKJ(1).
+density than flat in those at zero. Under ``default`` slopes whose columns are multiplied with numbers, ``z`` beside
+``x:z``, have theirs where these are at their means (`column_scales`). bambi has no correlations: here they are uniform,
+LKJ(1).
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design, Term
 from bayesmix.data.design.row_statistics import mean, spread
 from bayesmix.errors import DesignError, SpecError
+from bayesmix.inference.parameters.column_scales import column_scale, scales_at_means, scales_at_zero
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.priors.prior import Prior, to_prior
 
@@ -89,26 +92,17 @@ def scales(design: Design, spec: ModelSpec) -> tuple[float, float]:
     return float(spec.link.of(np.asarray(share))) - float(mean(design.offset, design.counts)), 1.0
 
 
-def column_scale(column: Array, counts: Array | None = None) -> float:
-    """Standard deviation of a column; the size of its value where it is constant.
-
-    ``counts (n,)`` are the rows of the data that each of its rows stands for.
-    """
-    size = float(spread(column, counts, ddof=1)) if len(column) > 1 else 0.0
-    level = float(np.max(np.abs(column), initial=0.0))
-    return size if size > 1e-12 * max(level, 1e-300) else (level or 1.0)
-
-
 def _own(spec: ModelSpec, design: Design, levels: Array, *, centre: float, size: float) -> Defaults:
-    columns = zip((centre * levels + 0.0).tolist(), design.X.T, strict=True)  # never -0
+    own = scales_at_means(design.fixed, design.X, design.counts)
+    columns = zip((centre * levels + 0.0).tolist(), own, strict=True)  # never -0
 
     def sd(term: Term, e: int) -> Prior:
-        return Prior("Exponential", (column_scale(term.total[:, e], design.counts) / size,))
+        return Prior("Exponential", (scales_at_zero(term.effects, term.total, design.counts)[e] / size,))
 
     sigma, shape = Prior("Exponential", (1.0 / size,)), Prior("Gamma", (2.0, 0.1))
     return Defaults(
         intercept=Prior("Normal", (centre, 2.5 * size)),
-        fixed=tuple(Prior("Normal", (at, 2.5 * size / column_scale(one, design.counts))) for at, one in columns),
+        fixed=tuple(Prior("Normal", (at, 2.5 * size / one)) for at, one in columns),
         sd=sd,
         eta=2.0,
         others=_of_others(spec, design, sigma, shape),

@@ -9,7 +9,8 @@ from typing import Literal
 from bayesmix.data.design.design import Design, Term
 from bayesmix.data.design.layout import Layout
 from bayesmix.errors import SpecError, nearest
-from bayesmix.inference.parameters.centring import CENTRED, INTERCEPT, intercepts
+from bayesmix.inference.parameters.centring import AT_MEANS, CENTRED, INTERCEPT, intercepts
+from bayesmix.inference.parameters.column_scales import factors
 from bayesmix.inference.parameters.covariance import structure_of
 from bayesmix.inference.parameters.names import (
     LEAST_DF,
@@ -123,20 +124,28 @@ def _known(spec: ModelSpec, design: Design) -> Iterator[tuple[str, Kind]]:
 def _coefficients(layout: Layout) -> Iterator[tuple[str, Kind]]:
     """Names of the fixed effects; correlations of residuals have one prior together."""
     shares = {r for places in layout.simplexes.values() for r in places}
-    named = zip(layout.fixed, layout.owners, strict=True)
-    for name, r in (own for own in named if own[1] not in shares):
-        if r not in layout.residual:
-            yield name, RANGES[layout.numbers[r].range] if r in layout.numbers else "coefficient"
-        if r in layout.thresholds:
-            yield f"{name}(centred)", "coefficient"
-        elif r not in layout.residual and name == layout.prefixes[r] + INTERCEPT:
-            yield layout.prefixes[r] + CENTRED, "coefficient"
+    for name, r in zip(layout.fixed, layout.owners, strict=True):
+        if r in layout.residual or r in shares:
+            continue
+        yield name, RANGES[layout.numbers[r].range] if r in layout.numbers else "coefficient"
+        if _may_be_centred(layout, name, r):
+            yield name + AT_MEANS, "coefficient"
     yield "fixed", "coefficient"
     yield from ((name, "simplex") for own in layout.simplexes for name in (own, SIMPLEX))
     if layout.thresholds:
         yield THRESHOLDS, "coefficient"
     if layout.residual:
         yield RESCOR, "corr"
+
+
+def _may_be_centred(layout: Layout, name: str, predictor: int) -> bool:
+    """Whether a prior may hold where columns are at their means: an intercept's, or of what others are multiples of."""
+    prefix = layout.prefixes[predictor]
+    if predictor in layout.thresholds or name == prefix + INTERCEPT:
+        return True
+    own = factors(name.removeprefix(prefix))
+    others = (one for one, r in zip(layout.fixed, layout.owners, strict=True) if r == predictor)
+    return any(own < factors(other.removeprefix(prefix)) for other in others)
 
 
 def _unknown(name: str, spec: ModelSpec, layout: Layout, known: Sequence[str]) -> str:

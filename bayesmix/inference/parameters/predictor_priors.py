@@ -12,7 +12,8 @@ from bayesmix.data.design.design import Design
 from bayesmix.data.design.row_statistics import mean
 from bayesmix.errors import SpecError
 from bayesmix.inference.parameters.auxiliary_priors import auxiliary_defaults, check_preset, unstated
-from bayesmix.inference.parameters.centring import CENTRED, INTERCEPT, fixed_centring
+from bayesmix.inference.parameters.centring import AT_MEANS, CENTRED, INTERCEPT, fixed_centring
+from bayesmix.inference.parameters.column_scales import place_of
 from bayesmix.inference.parameters.covariance import side_by_side
 from bayesmix.inference.parameters.default_priors import Defaults, defaults
 from bayesmix.inference.parameters.monotonic_priors import of_monotonic
@@ -28,7 +29,7 @@ from bayesmix.language.priors.on_link import CoefficientPrior, OnLink
 from bayesmix.language.priors.prior import Prior
 
 INTERCEPTS = (INTERCEPT, CENTRED)
-AT_MEANS = CENTRED.removeprefix(INTERCEPT)  # behind the name of a threshold where predictors are at their means
+AT_FACTOR_MEANS = ("default",)  # presets whose priors of slopes hold where the factors of products are at their means
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,8 +73,11 @@ class PredictorPriors:
 
     def unit(self, name: str, place: str = "") -> Unit:
         """What a coefficient or a standard deviation of it means."""
-        name = INTERCEPT if self.is_threshold else name
-        return Unit(self.effect + name.removeprefix(self.prefix), self.response, self.link, self.parameter, place)
+        own = INTERCEPT if self.is_threshold else name.removeprefix(self.prefix)
+        if name in self.names and own.endswith(AT_MEANS) and own not in INTERCEPTS:
+            j, bare = self.own.index(own), [one.removesuffix(AT_MEANS) for one in self.own]
+            own, place = bare[j], place_of(bare, j, self.contrast[j])
+        return Unit(self.effect + own, self.response, self.link, self.parameter, place)
 
 
 def predictor_priors(spec: ModelSpec, design: Design, named: NamedPriors) -> list[PredictorPriors]:
@@ -90,7 +94,7 @@ def predictor_priors(spec: ModelSpec, design: Design, named: NamedPriors) -> lis
     means: dict[int, Defaults] = {}  # by response
     for r, one in enumerate(spec.parameters):
         view = one_predictor(design, spec, r)
-        centring = fixed_centring(view, raw_intercept=named.is_any(design.layout.prefixes[r] + INTERCEPT))
+        centring = fixed_centring(view, _at_zero(view, design.layout.prefixes[r], spec.preset, named))
         parameter = spec.responses[one.response].family.parameters[one.parameter]
         if one.parameter == 0 or parameter.is_mean or parameter.of_threshold:
             found = defaults(one_response(spec, one.response), view, centring[2])
@@ -110,6 +114,24 @@ def predictor_priors(spec: ModelSpec, design: Design, named: NamedPriors) -> lis
 
 
 Centring = tuple[tuple[str, ...], Array, Array]  # of `fixed_centring`
+
+
+def _at_zero(view: Design, prefix: str, preset: str, named: NamedPriors) -> set[str]:
+    """Names without prefix of coefficients whose priors are meant at zero: those given, and others' defaults.
+
+    Raises
+    ------
+    SpecError
+        If one has a prior at zero and one at the means.
+    """
+    found = {name for name in view.fixed if named.is_any(prefix + name)}
+    for name in found:
+        if named.is_any(prefix + name + AT_MEANS):
+            raise SpecError(
+                f"`{prefix + name}` and `{prefix + name + AT_MEANS}` are two priors for one coefficient: give one."
+            )
+    slopes = {name for name in view.fixed if name != INTERCEPT and not named.is_any(prefix + name + AT_MEANS)}
+    return found | (slopes if preset not in AT_FACTOR_MEANS or named.is_any("fixed") else set())
 
 
 def _of_mean(spec: ModelSpec, design: Design, r: int, centring: Centring, found: Defaults) -> PredictorPriors:

@@ -20,10 +20,10 @@ from bayesmix.inference.parameters.centring import (
     to_means,
     where,
 )
+from bayesmix.inference.parameters.column_scales import column_scale
 from bayesmix.inference.parameters.correlation import Correlation, Free, Independent
 from bayesmix.inference.parameters.correlation_priors import correlation_prior_names, of_correlations
 from bayesmix.inference.parameters.covariance import Structure, structure_of
-from bayesmix.inference.parameters.default_priors import column_scale
 from bayesmix.inference.parameters.freedom_priors import of_freedom
 from bayesmix.inference.parameters.monotonic_priors import Simplex, simplexes
 from bayesmix.inference.parameters.named_priors import RESCOR, NamedPriors, named_priors, sd_name
@@ -136,7 +136,7 @@ class Priors:
     def _of_coefficients(self) -> Iterator[tuple[str, Prior, str]]:
         for j, (name, prior, unit) in enumerate(zip(self.names, self.fixed, self.units, strict=True)):
             if isinstance(prior, Prior):
-                yield name, prior, in_units(prior, unit)
+                yield name, prior, in_units(prior, unit) + (f" at {unit.place}" if unit.place else "")
             elif j not in self.joint:
                 yield name, prior.prior, says_of_number(prior.prior, unit.response)
         yield from ((name, prior, says_dirichlet(prior)) for name, _, prior in self.simplexes)

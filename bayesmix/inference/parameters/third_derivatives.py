@@ -23,7 +23,10 @@ class LocalThird:
     places: Array  # (m, n) which predictors these are
 
     def contract(self, forms: Array) -> Array:
-        """Derivatives ``(N,)`` of ``sum tr(S_i dW_i)`` by all predictors, from ``forms (R, R, n)``; of ``(R, R, 1)`` all rows have one."""
+        """Derivatives ``(N,)`` of ``sum tr(S_i dW_i)`` by all predictors, from ``forms (R, R, n)``.
+
+        Of ``(R, R, 1)`` all rows have one.
+        """
         n = self.places.shape[-1]
         rows = np.arange(n)
         own = forms[self.places[:, None], self.places, rows if forms.shape[-1] == n else 0]

@@ -39,6 +39,7 @@ from bayesmix.inference.sampling.marginal.t_mixture import ApproximationError
 from bayesmix.inference.sampling.nuts.nuts import Nuts, sample_nuts
 from bayesmix.inference.sampling.prior_conflict import conflicts, inside
 from bayesmix.inference.sampling.propriety import check_bounded, check_proper, check_stated
+from bayesmix.inference.sampling.tight_priors import tight_priors
 from bayesmix.inference.sampling.variational import Advi, Pathfinder, sample_approximation
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.parallel.progress import told, working
@@ -102,15 +103,16 @@ def sample(
     with working("Estimating", is_shown=schedule.progress):
         point = _off_zero(inner, estimate(with_normal_effects(inner), smoothed(spec), auto))
     at_zero = conflicts(priors, inner, point.covariances)
-    for conflict in at_zero if after is None else ():
-        warn_user(str(conflict), PriorWarning)
+    notes = (*map(str, at_zero), *tight_priors(priors, inner, spec, point))
+    for note in notes if after is None else ():
+        warn_user(note, PriorWarning)
     engines = _Engines(inner, spec, priors, inside(point, at_zero), schedule)
     found = engines.run(method) if after is None else engines.more(method, after)
     return replace(
         found,
         parameters=to_zero(found.parameters, priors.changes),
         thinned=None if found.thinned is None else Deferred(lambda: to_zero(found.with_effects, priors.changes)),
-        notes=(*map(str, at_zero), *found.notes),
+        notes=(*notes, *found.notes),
         seed=schedule.seed,
     )
 

@@ -58,6 +58,7 @@ TAKEN = {
     "pm",
     "shape",
     "sigma",
+    "to_means",
     "trace",
     "trials",
     "weights",
@@ -123,8 +124,11 @@ def _data(described: Described, columns: PandasColumns, labels: Sequence[str]) -
     yield from _response(described, columns)
     texts = [columns.spelled(name, column) for name, column in zip(design.fixed, design.X.T, strict=True)]
     yield _stacked("X", texts) if texts else f"X = np.zeros(({len(design.y)}, 0))"
-    means = _means(described)
-    if np.any(means != 0.0):
+    if _is_multiplied(described):
+        rows = ",\n    ".join(_numbers(row) for row in described.priors.contrast)
+        yield f"to_means = np.array([\n    {rows},\n])  # coefficients where their priors are stated"
+        yield "X = np.linalg.solve(to_means.T, X.T).T"
+    elif np.any((means := _means(described)) != 0.0):
         yield f"means = np.array({_numbers(means)})  # where the prior of the intercept is stated"
         yield "X = X - np.append(0, means)"
     for term, label in zip(design.terms, labels, strict=True):
@@ -182,6 +186,13 @@ def _means(described: Described) -> Array:
     return row[1:]
 
 
+def _is_multiplied(described: Described) -> bool:
+    """Whether priors of slopes are stated where what they are multiplied with is at its mean."""
+    priors = described.priors
+    own = np.delete(priors.contrast, priors.intercepts, axis=0)
+    return not np.array_equal(own, np.delete(np.eye(len(priors.contrast)), priors.intercepts, axis=0))
+
+
 # ---- the model --------------------------------------------------------------------------------------------------
 
 
@@ -195,7 +206,9 @@ def _fixed(described: Described) -> Iterator[str]:
     yield "beta = pm.math.stack(["
     yield from (f"    {part}," for part in parts)
     yield "])"
-    if np.any(_means(described) != 0.0):
+    if _is_multiplied(described):
+        yield 'pm.Deterministic("fixed", pm.math.dot(np.linalg.inv(to_means), beta))'
+    elif np.any(_means(described) != 0.0):
         yield 'pm.Deterministic("Intercept", beta[0] - means @ beta[1:])'
 
 
