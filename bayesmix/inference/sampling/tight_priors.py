@@ -31,8 +31,10 @@ def tight_priors(priors: Priors, design: Design, spec: ModelSpec, point: PointEs
     gamma = priors.contrast @ point.beta
     errors = np.sqrt(np.maximum(np.diagonal(priors.contrast @ point.beta_cov @ priors.contrast.T), 0.0))
     found = []
-    for name, prior, estimate, error in zip(priors.names, priors.fixed, gamma, errors, strict=True):
-        if not isinstance(prior, Prior) or prior.kind != "Normal" or spec.priors.keys() & {name, "fixed"}:
+    columns = zip(priors.names, priors.fixed, gamma, errors, strict=True)
+    for j, (name, prior, estimate, error) in enumerate(columns):
+        is_meant = j in priors.intercepts or bool(spec.priors.keys() & {name, "fixed"})  # an intercept has no column
+        if is_meant or not isinstance(prior, Prior) or prior.kind != "Normal":
             continue
         middle, width = prior.arguments
         away = abs(estimate - middle)

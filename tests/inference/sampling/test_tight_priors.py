@@ -39,10 +39,22 @@ def test_priors_that_are_given_are_meant(priors):
         draw(priors=priors)
 
 
+@pytest.mark.slow
 def test_priors_with_room_and_coefficients_that_run_off_are_not_named():
     with warnings.catch_warnings():
         warnings.simplefilter("error", bmx.PriorWarning)
         draw(shift=0.0)
         separated = pd.DataFrame({"y": (X > 0.0) * 1, "x": np.sign(X), "g": G})
         model = bmx.Model("y ~ x + (1 | g)", separated, family="bernoulli")
+        model.sample(draws=100, chains=2, seed=1, method="marginal", progress=False)
+
+
+@pytest.mark.slow
+def test_an_intercept_has_no_column_of_other_units():
+    """The default prior of a shape is far from that of the salamanders, and as it is said to be."""
+    rng = np.random.default_rng(1)
+    data = {"y": rng.negative_binomial(0.3, 0.1, 60), "x": rng.normal(size=60), "g": np.arange(60) % 6}
+    model = bmx.Model(["y ~ x + (1 | g)", "shape ~ x"], data, family="negbinomial")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", bmx.PriorWarning)
         model.sample(draws=100, chains=2, seed=1, method="marginal", progress=False)
