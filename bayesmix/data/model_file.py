@@ -275,7 +275,7 @@ def _data(table: Toml, path: Path, *, outside: bool) -> DataSource:
     if ("dataset" in words) == ("file" in words):
         raise SpecError('[data] needs either `dataset = "name"` or `file = "path.csv"`.')
     if "sha256" not in words:
-        raise SpecError("[data] needs `sha256`, the SHA-256 checksum of the CSV or Parquet file.")
+        raise SpecError("[data] needs `sha256`, the checksum of the CSV or Parquet file, as `sha256sum` prints it.")
     if not fullmatch("[0-9a-fA-F]{64}", words["sha256"]):
         raise SpecError(f"[data]: `sha256` has 64 hexadecimal digits, as `sha256sum` prints them: {words['sha256']!r}.")
     dataset, file = words.pop("dataset", None), words.pop("file", None)
@@ -353,7 +353,7 @@ def _check_keys(table: Toml, known: Iterable[str], where: str) -> None:
 def _table(toml: Toml, key: str) -> Toml:
     value = toml.get(key, {})
     if not isinstance(value, Mapping):
-        raise SpecError(f"`{key}` is a table of names and values, not {value!r}.")
+        raise SpecError(f"`{key}` is a table of names and values, [{key}] with a line for each, not {value!r}.")
     return value
 
 
