@@ -49,6 +49,7 @@ HELD: dict[str, list[str]] = {
     "A11, P E2: Laplace far from quadrature": [
         "inference/estimation/test_identifiability.py::test_spreads_beyond_what_outcomes_tell_are_named",
         "inference/estimation/test_restart.py::test_laplace_with_its_optimum_far_out_is_named",
+        "inference/estimation/test_laplace_error.py::test_an_optimum_below_no_effects_is_named",
     ],
     "A11, P E5: an optimum at sd = 0": [
         "inference/estimation/test_restart.py::test_sparse_outcomes_have_their_laplace_optimum_inside"

@@ -12,6 +12,7 @@ from bayesmix.data.design.distinct_rows import distinct
 from bayesmix.data.design.row_statistics import spread
 from bayesmix.errors import DesignError
 from bayesmix.inference.estimation.boundary import can_follow
+from bayesmix.inference.estimation.laplace_error import laplace_errors
 from bayesmix.inference.estimation.mean_part import MeanPart, mean_parts, separable_parts
 from bayesmix.inference.estimation.methods import Laplace
 from bayesmix.inference.estimation.optimise import Status
@@ -172,7 +173,8 @@ def untold(design: Design, spec: ModelSpec, point: PointEstimate) -> list[str]:
     """Say what the data cannot tell of an estimate, and why: one sentence each."""
     design = distinct(design, spec)
     ranges = running_ranges(design.terms, point.parameters.corr)
-    return [*runaways(design, spec, point), *ranges, *_ridges(design, spec, point), *_far_columns(design, spec, point)]
+    found = [*runaways(design, spec, point), *ranges, *_ridges(design, spec, point), *_far_columns(design, spec, point)]
+    return found or laplace_errors(design, spec, point)
 
 
 def runaways(design: Design, spec: ModelSpec, point: PointEstimate) -> list[str]:
