@@ -68,17 +68,23 @@ def test_text_that_takes_more_than_memory(monkeypatch):
         io.BufferedReader(Watched(io.BytesIO(MANY * 4), 0), 2**16).read()
 
 
+def check_one_less_is_refused(path, patched, rows, columns):
+    """A table of so many where one column less may be read, and one row less."""
+    told = rf"it has {columns} columns, and at most {columns - 1} are read\. .* BAYESMIX_MAX_COLUMNS"
+    patched.setenv("BAYESMIX_MAX_COLUMNS", str(columns - 1))
+    with pytest.raises(DataError, match=told):
+        read_data(path)
+    patched.setenv("BAYESMIX_MAX_COLUMNS", str(columns))
+    patched.setenv("BAYESMIX_MAX_ROWS", str(rows - 1))
+    with pytest.raises(DataError, match=rf"it has more than {rows - 1} rows, .* BAYESMIX_MAX_ROWS"):
+        read_data(path)
+
+
 @pytest.mark.parametrize("ending", ["csv", "parquet", "feather"])
 def test_columns_and_declared_rows(tmp_path, monkeypatch, ending):
     path, frame = tmp_path / f"table.{ending}", pd.DataFrame({"y": [1.0] * 30, "x": 2.0, "z": 3.0})
     frame.to_csv(path, index=False) if ending == "csv" else getattr(frame, f"to_{ending}")(path)
-    monkeypatch.setenv("BAYESMIX_MAX_COLUMNS", "2")
-    with pytest.raises(DataError, match=r"it has 3 columns, and at most 2 are read\. .* BAYESMIX_MAX_COLUMNS"):
-        read_data(path)
-    monkeypatch.setenv("BAYESMIX_MAX_COLUMNS", "3")
-    monkeypatch.setenv("BAYESMIX_MAX_ROWS", "29")
-    with pytest.raises(DataError, match=r"it has more than 29 rows, .* BAYESMIX_MAX_ROWS"):
-        read_data(path)
+    check_one_less_is_refused(path, monkeypatch, 30, 3)
     monkeypatch.delenv("BAYESMIX_MAX_ROWS")
     assert len(read_data(path)) == 30
 
@@ -119,13 +125,7 @@ def test_headers_are_held_against_the_limits_before_rows_are_read(tmp_path, monk
     assert read_data(path).shape == (150, 5)
     with monkeypatch.context() as patched:
         patched.setattr(READERS[ending], lambda *_, **__: pytest.fail("it is read"))
-        patched.setenv("BAYESMIX_MAX_COLUMNS", "4")
-        with pytest.raises(DataError, match=r"it has 5 columns, and at most 4 are read\. .* BAYESMIX_MAX_COLUMNS"):
-            read_data(path)
-        patched.setenv("BAYESMIX_MAX_COLUMNS", "5")
-        patched.setenv("BAYESMIX_MAX_ROWS", "149")
-        with pytest.raises(DataError, match=r"it has more than 149 rows, .* BAYESMIX_MAX_ROWS"):
-            read_data(path)
+        check_one_less_is_refused(path, patched, 150, 5)
     monkeypatch.setenv("BAYESMIX_MAX_ROWS", "150")
     assert len(read_data(path)) == 150
 

@@ -87,7 +87,7 @@ def of_all_rows(design: Design, spec: ModelSpec, point: PointEstimate) -> PointE
 def _estimate(design: Design, spec: ModelSpec, method: Method) -> PointEstimate:
     design = distinct(design, spec)
     working = working_coordinates(design, spec)
-    if isinstance(method, Agq) and (len(working.factors) != 1 or working.is_joint):
+    if isinstance(method, Agq) and not working.takes_quadrature:
         levels = ", of independent levels" if working.is_joint else ""
         raise SpecError(f"Quadrature needs exactly one grouping factor{levels}; use the Laplace approximation instead.")
     match method:

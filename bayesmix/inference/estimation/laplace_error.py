@@ -25,7 +25,7 @@ LARGE_SD = 1.0  # of effects on the scale of a link: smaller ones Laplace's meth
 def laplace_errors(design: Design, spec: ModelSpec, point: PointEstimate) -> list[str]:
     """Say of a single random effect of binomial outcomes that its optimum is Laplace's alone: one sentence, or none."""
     working = point.coordinates
-    is_one = len(working.factors) == 1 and not working.is_joint and len(design.terms) == 1
+    is_one = working.takes_quadrature and len(design.terms) == 1
     if not (is_one and isinstance(point.method, Laplace) and spec.is_simple and spec.family.response == "binomial"):
         return []
     (sd,) = point.parameters.sd

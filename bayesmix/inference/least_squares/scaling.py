@@ -65,6 +65,11 @@ class Coordinates:
         """Whether the levels of some factor are not independent."""
         return self.pattern.is_joint
 
+    @property
+    def takes_quadrature(self) -> bool:
+        """Whether the integral over the effects is one for each level of the only factor."""
+        return len(self.factors) == 1 and not self.is_joint
+
     def penalty(self, u: Sequence[Array]) -> Array:
         """Minus twice the log density of spherical effects, per factor ``(..., J, k)``, up to a constant: ``(...)``."""
         pairs = zip(u, self.pattern.relations, strict=True)

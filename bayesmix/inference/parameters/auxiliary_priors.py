@@ -22,7 +22,7 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design, Term
 from bayesmix.data.design.row_statistics import mean
 from bayesmix.errors import SpecError
-from bayesmix.inference.parameters.column_scales import scales_at_means, scales_at_zero
+from bayesmix.inference.parameters.column_scales import scale_at_zero, scales_at_means
 from bayesmix.inference.parameters.default_priors import Defaults
 from bayesmix.language.families.link import Link
 from bayesmix.language.priors.prior import Prior
@@ -79,7 +79,7 @@ def _own(alone: Prior, link: Link, design: Design, levels: Array) -> Defaults:
     columns = zip((centre * levels + 0.0).tolist(), own, strict=True)  # never -0
 
     def sd(term: Term, e: int) -> Prior:
-        return Prior("Exponential", (scales_at_zero(term.effects, term.total, design.counts)[e],))
+        return Prior("Exponential", (scale_at_zero(term.effects, term.total, e, design.counts),))
 
     return Defaults(
         intercept=Prior("Flat") if alone.is_flat else Prior("Normal", (centre, spread)),

@@ -22,8 +22,9 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design, Term
+from bayesmix.data.design.layout import Layout
 from bayesmix.data.design.row_statistics import mean, spread
-from bayesmix.inference.parameters.column_scales import at_factor_means
+from bayesmix.inference.parameters.column_scales import AT_ZERO, at_factor_means
 from bayesmix.inference.parameters.covariance import sd_and_corr, structure_of
 from bayesmix.inference.parameters.names import Parameters, covariance
 
@@ -31,7 +32,6 @@ INTERCEPT = "Intercept"
 AT_MEANS = "(centred)"  # behind the name of what is taken where columns are at their means
 CENTRED = f"{INTERCEPT}{AT_MEANS}"  # the intercept at the means of the other columns
 CONSTANT = 1e-12  # spread of a column, over its size, that rounding may explain
-AT_ZERO = 1e-9  # mean of a column, over its spread, that counts as zero
 
 
 def centring(term: Term, prefixes: Sequence[str] = ("",), counts: Array | None = None) -> Array:
@@ -85,6 +85,16 @@ def fixed_centring(design: Design, at_zero: Container[str]) -> tuple[tuple[str, 
     unit, *_ = np.linalg.lstsq(design.X, np.ones(len(design.X)), rcond=None) if p else (np.zeros(0),)
     spans = p > 0 and bool(np.allclose(design.X @ unit, 1.0, atol=1e-8))
     return tuple(names), contrast, np.asarray(unit) if spans else np.zeros(p)
+
+
+def slopes_at_means(names: Sequence[str], layout: Layout) -> list[str]:
+    """Slopes whose priors are stated where what their columns are multiplied with is at its mean, as at zero.
+
+    ``names``: of the parameters that priors are stated on, in the order of the layout's.
+    """
+    columns = zip(names, layout.fixed, layout.owners, strict=True)
+    moved = [(name, r) for stated, name, r in columns if stated == name + AT_MEANS]
+    return [name for name, r in moved if r not in layout.thresholds and name != layout.prefixes[r] + INTERCEPT]
 
 
 def is_centred(change: Array) -> bool:

@@ -25,7 +25,7 @@ from bayesmix.data.design.row_statistics import mean, spread
 
 BETWEEN = ":"  # the factors of a product
 POWER = re.compile(r"I\((?P<base>.+?)\s*\^\s*(?P<power>[2-9])\)")  # as columns are called
-AT_ZERO = 1e-9  # mean of a factor, over its spread, that counts as zero
+AT_ZERO = 1e-9  # mean of a column, over its spread, that counts as zero
 
 
 def column_scale(column: Array, counts: Array | None = None) -> float:
@@ -40,19 +40,21 @@ def column_scale(column: Array, counts: Array | None = None) -> float:
 
 def scales_at_means(names: Sequence[str], columns: Array, counts: Array | None = None) -> list[float]:
     """Scales of columns ``(n, p)`` where the numbers that they are multiplied with are at their means."""
-    change = at_factor_means(names, columns, counts)
-    if np.array_equal(change, np.eye(len(change))):
-        return [column_scale(column, counts) for column in columns.T]
-    return [column_scale(column, counts) for column in np.linalg.solve(change.T, columns.T)]
+    return _scales(at_factor_means(names, columns, counts), columns, counts)
 
 
-def scales_at_zero(names: Sequence[str], columns: Array, counts: Array | None = None) -> list[float]:
-    """Scales by which coefficients at zero are as wide as independent ones at the means make them."""
+def scale_at_zero(names: Sequence[str], columns: Array, j: int, counts: Array | None = None) -> float:
+    """The scale by which a coefficient at zero is as wide as independent ones at the means make it."""
     change = at_factor_means(names, columns, counts)
-    scales = scales_at_means(names, columns, counts)
     if np.array_equal(change, np.eye(len(change))):
-        return scales
-    return (1.0 / np.sqrt(np.linalg.inv(change) ** 2 @ np.array(scales) ** -2.0)).tolist()
+        return column_scale(columns[:, j], counts)
+    return float(1.0 / np.sqrt(np.linalg.inv(change)[j] ** 2 @ np.array(_scales(change, columns, counts)) ** -2.0))
+
+
+def _scales(change: Array, columns: Array, counts: Array | None) -> list[float]:
+    is_changed = not np.array_equal(change, np.eye(len(change)))
+    moved = np.linalg.solve(change.T, columns.T) if is_changed else columns.T
+    return [column_scale(column, counts) for column in moved]
 
 
 def at_factor_means(names: Sequence[str], columns: Array, counts: Array | None = None) -> Array:

@@ -28,7 +28,7 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design, Term
 from bayesmix.data.design.row_statistics import mean, spread
 from bayesmix.errors import DesignError, SpecError
-from bayesmix.inference.parameters.column_scales import column_scale, scales_at_means, scales_at_zero
+from bayesmix.inference.parameters.column_scales import column_scale, scale_at_zero, scales_at_means
 from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.language.priors.prior import Prior, to_prior
 
@@ -97,7 +97,7 @@ def _own(spec: ModelSpec, design: Design, levels: Array, *, centre: float, size:
     columns = zip((centre * levels + 0.0).tolist(), own, strict=True)  # never -0
 
     def sd(term: Term, e: int) -> Prior:
-        return Prior("Exponential", (scales_at_zero(term.effects, term.total, design.counts)[e] / size,))
+        return Prior("Exponential", (scale_at_zero(term.effects, term.total, e, design.counts) / size,))
 
     sigma, shape = Prior("Exponential", (1.0 / size,)), Prior("Gamma", (2.0, 0.1))
     return Defaults(

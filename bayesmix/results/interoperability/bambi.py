@@ -18,7 +18,7 @@ from bayesmix.data.design.design import Design
 from bayesmix.data.design.inputs import Source
 from bayesmix.data.design.rebuild import to_frame
 from bayesmix.errors import SpecError
-from bayesmix.inference.parameters.centring import AT_MEANS, CENTRED, INTERCEPT
+from bayesmix.inference.parameters.centring import AT_MEANS, CENTRED, slopes_at_means
 from bayesmix.inference.parameters.names import sd_names
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.sampling.nuts.pymc_model import ARGUMENTS
@@ -295,13 +295,12 @@ def _bambi_priors(model: Any, design: Design, priors: Priors) -> dict[str, Any]:
     component = model.parameters[model.family.likelihood.parent]
     found: dict[str, Any] = {}
     fixed = dict(zip(priors.names, map(natural, priors.fixed), strict=True))
-    for name in design.fixed:
-        if name != INTERCEPT and name + AT_MEANS in fixed:
-            raise SpecError(
-                f"bambi has the prior of `{name}` where what it is multiplied with is zero, here it is at the mean,"
-                f' `{name}{AT_MEANS}`: centre the predictors, take priors="bambi", or state it at zero,'
-                f' priors={{"{name}": "{fixed[name + AT_MEANS]}"}}.'
-            )
+    for name in slopes_at_means(priors.names, design.layout):
+        raise SpecError(
+            f"bambi has the prior of `{name}` where what it is multiplied with is zero, here it is at the mean,"
+            f' `{name}{AT_MEANS}`: centre the predictors, take priors="bambi", or state it at zero,'
+            f' priors={{"{name}": "{fixed[name + AT_MEANS]}"}}.'
+        )
     if component.intercept_term is not None:
         found["Intercept"] = _as_bambi([fixed[CENTRED if CENTRED in fixed else "Intercept"]])
     ours = [(name, 0, column) for name, column in zip(design.fixed, design.X.T, strict=True)]

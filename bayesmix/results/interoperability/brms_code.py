@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from bayesmix.inference.parameters.centring import AT_MEANS, CENTRED, INTERCEPT, is_centred, where
+from bayesmix.inference.parameters.centring import AT_MEANS, CENTRED, INTERCEPT, is_centred, slopes_at_means, where
 from bayesmix.language.formula.expression import Argument, Call, Chain, Name, spell
 from bayesmix.language.formula.model_spec import Auxiliary, Predictor, Response
 from bayesmix.language.formula.parse import Bar, Formula
@@ -295,10 +295,9 @@ def _differences(described: Described) -> Iterator[str]:
             place = where([unit.place for unit in priors.sd_units[t]])
             yield f"The priors of {term.group}'s effects hold at {place} here, at zero in brms:"
             yield "center the predictor, or take priors by name, for the same posterior."
-    slopes = [name for name in priors.names if name.endswith(AT_MEANS) and not name.endswith(CENTRED)]
-    at_means = [name for name in slopes if name.removesuffix(AT_MEANS) in described.design.layout.fixed]
-    if at_means and not described.design.layout.thresholds:
-        yield f"The priors of {', '.join(at_means)} hold where what they are multiplied with is at its mean here, at"
+    if slopes := slopes_at_means(priors.names, described.design.layout):
+        names = ", ".join(name + AT_MEANS for name in slopes)
+        yield f"The priors of {names} hold where what they are multiplied with is at its mean here, at"
         yield "zero in brms: center the predictors, or take priors by name, for the same posterior."
     if described.design.layout.slopes and described.spec.preset != "brms":
         yield "Priors of intercepts hold at the means of imputed predictors here, where these are zero in brms."

@@ -13,7 +13,7 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.design import Term
 from bayesmix.data.design.rebuild import to_frame
 from bayesmix.errors import SpecError
-from bayesmix.inference.parameters.centring import inverse, is_centred
+from bayesmix.inference.parameters.centring import inverse, is_centred, slopes_at_means
 from bayesmix.inference.sampling.nuts.pymc_model import ARGUMENTS, term_label
 from bayesmix.language.formula.expression import Call, Chain, Name, spell
 from bayesmix.language.formula.reader import read
@@ -187,10 +187,7 @@ def _means(described: Described) -> Array:
 
 
 def _is_multiplied(described: Described) -> bool:
-    """Whether priors of slopes are stated where what they are multiplied with is at its mean."""
-    priors = described.priors
-    own = np.delete(priors.contrast, priors.intercepts, axis=0)
-    return not np.array_equal(own, np.delete(np.eye(len(priors.contrast)), priors.intercepts, axis=0))
+    return bool(slopes_at_means(described.priors.names, described.design.layout))
 
 
 # ---- the model --------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import bayesmix as bmx
-from bayesmix.inference.parameters.column_scales import at_factor_means, column_scale, scales_at_means, scales_at_zero
+from bayesmix.inference.parameters.column_scales import at_factor_means, column_scale, scale_at_zero, scales_at_means
 
 RNG = np.random.default_rng(20261130)
 X, Z, W = RNG.normal(size=(3, 120))
@@ -18,6 +18,10 @@ NAMES = ["x", "z", "w", "fb", "x:z", "x:w", "z:w", "x:z:w", "x:fb", "I(x^2)", "I
 def columns(shift):
     x, w = X + shift, W - 0.5 * shift
     return np.stack([x, Z, w, F, x * Z, x * w, Z * w, x * Z * w, x * F, x**2, x**3], axis=1)
+
+
+def scales_at_zero(names, columns, counts=None):
+    return [scale_at_zero(names, columns, j, counts) for j in range(len(names))]
 
 
 @pytest.mark.parametrize("shift", [10.0, 1000.0])
