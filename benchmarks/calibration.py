@@ -22,11 +22,13 @@ import argparse
 import csv
 import datetime
 import fnmatch
+import json
+import os
 import signal
 import tempfile
 import time
 import warnings
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager, suppress
@@ -68,6 +70,8 @@ REPLICATES = 40
 FIRST, SECOND = 0.02, 0.001  # p-values: below the first a cell is run again, and wrong below the second
 AGAIN = 1.0  # seconds until what was told to stop is told again: where destructors are run, nobody hears it
 TOO_DEAR = "no data set in the time"
+REFUSED = "SpecError: "
+NOT_FITTED = "not fitted: "
 
 
 @dataclass(frozen=True)
@@ -109,11 +113,11 @@ class Line:
     p: str  # of all parameters together
     worst: str  # the parameter that is least uniform
     seed: int
-    seconds: str  # of the processor, for each data set; of all processes if there are several
+    seconds: str  # of the processor and all processes, for each data set, or until a cell was left without any
     date: str
     version: str
     ranks: str = ""  # of `followed` parameters: "x 3 17, sd 1 20"; of lines from before they were kept nothing
-    reason: str = ""  # why there are no ranks: what the package says, or `TOO_DEAR`
+    reason: str = ""  # why there are no ranks: a refusal, `TOO_DEAR`; or, after `NOT_FITTED`, why there are fewer
 
     @property
     def cell(self) -> Cell:
@@ -209,23 +213,30 @@ class Allowed:
 
     replicates: int = REPLICATES
     seconds: float | None = None  # by the clock, after which no data set is begun
-    executor: Executor | None = None
-    longest: float = 0.0  # of this process's processor, after which a cell is left where it is; zero is no limit
+    processes: int = 1
+    longest: float = 0.0  # of the processor, all processes together, after which a cell is left; zero is no limit
 
 
 class TooLongError(BaseException):
     """Nothing between the script and the sampler takes it for a failure of the model."""
 
 
+def leave(number: int, frame: FrameType | None) -> None:
+    """What a signal calls."""
+    raise TooLongError
+
+
+def limited(seconds: float) -> None:
+    """This process, by itself; zero is no limit."""
+    signal.signal(signal.SIGPROF, leave)
+    signal.setitimer(signal.ITIMER_PROF, seconds, AGAIN if seconds else 0.0)
+
+
 @contextmanager
 def at_most(seconds: float) -> Iterator[None]:
     """Leave what takes longer, on the processor: other work beside it does not count."""
-
-    def leave(number: int, frame: FrameType | None) -> None:
-        raise TooLongError
-
-    before = signal.signal(signal.SIGPROF, leave)
-    signal.setitimer(signal.ITIMER_PROF, seconds, AGAIN if seconds else 0.0)
+    before = signal.getsignal(signal.SIGPROF)
+    limited(seconds)
     try:
         yield
     finally:
@@ -233,12 +244,28 @@ def at_most(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGPROF, before)
 
 
+@contextmanager
+def pool(allowed: Allowed) -> Iterator[Executor | None]:
+    """Processes of one cell, each with its part of what all may take: what ended processes took can be asked for."""
+    if allowed.processes == 1:
+        yield None
+        return
+    each = (allowed.longest / allowed.processes,)
+    with ProcessPoolExecutor(allowed.processes, initializer=limited, initargs=each) as executor:
+        yield executor
+
+
+def spent() -> float:
+    """Seconds of the processor, of this process and of those that it started and that have ended: compilers, too."""
+    return sum(os.times()[:4])
+
+
 def run(cell: Cell, allowed: Allowed, seed: int, folder: Path) -> Line:
     """One cell on the data sets of a seed; what is finished is kept in the folder.
 
     The seconds are counted from the end of the first data set, for which densities are compiled.
     """
-    start, found, path = time.process_time(), None, folder / f"{seed}.jsonl"
+    start, found, path = spent(), None, folder / f"{seed}.jsonl"
     study = partial(
         bmx.studies.calibrate, cell.model, method=cell.engine, ranks=RANKS, seed=seed, progress=False, checkpoint=path
     )
@@ -247,9 +274,8 @@ def run(cell: Cell, allowed: Allowed, seed: int, folder: Path) -> Line:
         if allowed.seconds is not None:
             with suppress(bmx.SpecError):
                 study(1)
-        with suppress(bmx.SpecError):  # where none could be fitted
-            found = study(allowed.replicates, executor=allowed.executor, seconds=allowed.seconds)
-        reason = refusal(cell) if found is None else ""
+        with suppress(bmx.SpecError), pool(allowed) as executor:  # where none could be fitted
+            found = study(allowed.replicates, executor=executor, seconds=allowed.seconds)
     begun = finished(path)
     held = 0 if found is None else len(found.ranks)
     return Line(
@@ -260,23 +286,26 @@ def run(cell: Cell, allowed: Allowed, seed: int, folder: Path) -> Line:
         p="nan" if found is None else f"{found.p:.2g}",
         worst=str(found.table["p"].idxmin()) if found is not None and held else "",
         seed=seed,
-        seconds=f"{(time.process_time() - start) / begun:.2f}",
+        seconds=f"{(spent() - start) / begun:.2f}",
         date=datetime.date.today().isoformat(),
         version=bmx.__version__,
         ranks="" if found is None else written(found.ranks),
-        reason=reason,
+        reason=why(path),
     )
 
 
-def refusal(cell: Cell) -> str:
-    """What the package says of the cell's own responses where no simulated ones could be fitted."""
-    try:
-        cell.model.sample(method=cell.engine, draws=RANKS, progress=False)
-    except bmx.SpecError as error:
-        return str(error).partition(": ")[0]
-    except bmx.BayesmixError:  # of these data
-        return ""
-    return ""
+def why(path: Path) -> str:
+    """Why data sets in a checkpoint were not fitted: that of a refusal by itself, others with their counts."""
+    results = []
+    for line in path.read_text(encoding="utf-8").splitlines()[1:] if path.exists() else []:
+        with suppress(json.JSONDecodeError):  # of a line that was cut off
+            results.append(json.loads(line)["result"])
+    said = [own for own in results if isinstance(own, str)]
+    refused = [text.removeprefix(REFUSED).partition(": ")[0] for text in said if text.startswith(REFUSED)]
+    if refused and len(refused) == len(results):
+        return refused[0]
+    counts = Counter(text.partition(". ")[0] for text in said)
+    return NOT_FITTED + "; ".join(f"{n} {text}" for text, n in counts.most_common()) if counts else ""
 
 
 def finished(path: Path) -> int:
@@ -289,13 +318,13 @@ def checked(cell: Cell, allowed: Allowed, seed: int, folder: Path) -> list[Line]
 
     Of a cell that is left because it takes too long, what it had finished; nothing if that is nothing.
     """
-    start = time.process_time()
+    start = spent()
     try:
         with at_most(allowed.longest):
             return list(_runs(cell, allowed, seed, folder))
     except TooLongError:
         done = {own: n for own in (seed, seed + 1) if (n := finished(folder / f"{own}.jsonl")) > 0}
-        each = (time.process_time() - start) / max(sum(done.values()), 1)
+        each = (spent() - start) / max(sum(done.values()), 1)
         return [replace(run(cell, Allowed(n), own, folder), seconds=f"{each:.2f}") for own, n in done.items()]
 
 
@@ -307,8 +336,13 @@ def _runs(cell: Cell, allowed: Allowed, seed: int, folder: Path) -> Iterator[Lin
         yield run(cell, replace(allowed, replicates=twice, seconds=None), seed + 1, folder)
 
 
-def too_dear(cell: Cell, seed: int) -> Line:
-    """Of a cell that finished nothing."""
+def is_refusal(reason: str) -> bool:
+    """Whether the package says of a model, not of data, that it does not fit it."""
+    return bool(reason) and reason != TOO_DEAR and not reason.startswith(NOT_FITTED)
+
+
+def too_dear(cell: Cell, seed: int, seconds: float = np.nan) -> Line:
+    """Of a cell that finished nothing in so many seconds of the processor."""
     today = datetime.date.today().isoformat()
     return Line(
         **asdict(cell),
@@ -318,7 +352,7 @@ def too_dear(cell: Cell, seed: int) -> Line:
         p="nan",
         worst="",
         seed=seed,
-        seconds="nan",
+        seconds=f"{seconds:.0f}",
         date=today,
         version=bmx.__version__,
         reason=TOO_DEAR,
@@ -402,15 +436,14 @@ def main() -> None:
     given = parser.parse_args()
     end, date = time.monotonic() + 60.0 * given.minutes, given.date or datetime.date.today()
     wanted = of_day(date) if given.date and not given.cells else chosen(given.cells)
-    executor = ProcessPoolExecutor(given.processes) if given.processes > 1 else None
-    allowed = Allowed(given.replicates, given.seconds, executor, given.longest)
+    allowed = Allowed(given.replicates, given.seconds, given.processes, given.longest)
     for cell in wanted:
         if time.monotonic() > end:
             break
-        seed = seed_of(cell, date)
+        seed, start = seed_of(cell, date), spent()
         try:
             with tempfile.TemporaryDirectory() as folder:
-                lines = checked(cell, allowed, seed, Path(folder)) or [too_dear(cell, seed)]
+                lines = checked(cell, allowed, seed, Path(folder)) or [too_dear(cell, seed, spent() - start)]
         except bmx.BayesmixError as error:
             print(f"{cell.name:<50} {type(error).__name__}: {error}", flush=True)
             continue

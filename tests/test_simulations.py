@@ -6,6 +6,7 @@ All of both: `benchmarks/calibration.py` and `benchmarks/interval_coverage.py`, 
 from __future__ import annotations
 
 import datetime
+import json
 import re
 from collections import Counter
 from dataclasses import replace
@@ -83,6 +84,38 @@ def test_a_cell_that_is_cut_off_has_a_line_of_what_was_finished(tmp_path):
     assert calibration.checked(cell, calibration.Allowed(longest=1e-4), 4, tmp_path) == []
     few = calibration.run(cell, calibration.Allowed(40, 1e-6), 6, tmp_path)
     assert (few.replicates, calibration.finished(tmp_path / "6.jsonl")) == (1, 1)
+
+
+def test_reasons_of_data_sets_that_were_not_fitted_are_kept(tmp_path):
+    """Of a refusal its first sentence; of others, with a line that was cut off between them, their counts."""
+    path = tmp_path / "1.jsonl"
+    assert calibration.why(path) == ""
+    head, ranked = json.dumps({"study": "a"}), json.dumps({"result": [[1, 2], True]})
+    failed = [json.dumps({"result": f"FitError: No bound. At row {row}"}) for row in (3, 12)]
+    path.write_text("\n".join([head, ranked, "{", *failed, json.dumps({"result": "LinAlgError: Singular"})]))
+    assert calibration.why(path) == "not fitted: 2 FitError: No bound; 1 LinAlgError: Singular"
+    assert not calibration.is_refusal(calibration.why(path))
+    path.write_text("\n".join([head, json.dumps({"result": "SpecError: It has a kink: use NUTS"})]))
+    assert calibration.why(path) == "It has a kink"
+    assert calibration.is_refusal("It has a kink")
+    assert not calibration.is_refusal(calibration.TOO_DEAR)
+    assert not calibration.is_refusal("")
+
+
+def made(folder):
+    folder.mkdir()
+    return folder
+
+
+@pytest.mark.slow
+def test_seconds_are_those_of_all_processes(tmp_path):
+    """Two processes that fit and a parent that waits: its own seconds were a twentieth of them."""
+    cell = calibration.Cell("gaussian", "marginal", "intercept")
+    here, there = (calibration.run(cell, calibration.Allowed(20, processes=n), 2, made(tmp_path / f"{n}")) for n in (1, 2))
+    assert there.ranks == here.ranks
+    assert float(there.seconds) > 0.3 * float(here.seconds)
+    (line,) = calibration.checked(cell, calibration.Allowed(10_000, processes=2, longest=1.0), 4, tmp_path)
+    assert 0 < line.replicates < 1_000
 
 
 def test_a_cell_is_judged_by_its_largest_run_that_was_not_run_again():

@@ -10,10 +10,11 @@ et al., algorithm 2), since ranks among draws that depend on each other pile up 
 from __future__ import annotations
 
 import math
+import re
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING
@@ -23,7 +24,7 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.data.memory import too_much
-from bayesmix.errors import BayesmixError, BayesmixWarning, SpecError
+from bayesmix.errors import BayesmixError, BayesmixWarning, SpecError, first_line
 from bayesmix.inference.parameters.names import Parameters
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.sampling.diagnostics import convergence
@@ -53,6 +54,7 @@ LIKELIHOOD = "log-likelihood"
 WIDTH = 80  # of lines of text
 CHAINS = 2
 SPARE = 1.5  # times as long as its effective sample size asks for is the next run, for that is a guess itself
+NUMBER = re.compile(r"[-+]?\d+(\.\d+)?(e[-+]?\d+)?")  # of a row, a level or a size, in a message
 LONGEST = 20  # times as long as the first at most
 
 
@@ -86,6 +88,7 @@ class Calibration:
     uncertified: Calibration | None = None  # replicates in which the sampler's certificate did not hold
     rule: str = ""  # how simulated responses are censored, in words
     late: int = 0  # replicates that were not begun in time
+    reasons: Mapping[str, int] = field(default_factory=dict)  # why data could not be fitted, the most frequent first
 
     @property
     def table(self) -> pd.DataFrame:
@@ -169,6 +172,7 @@ class Calibration:
         total = n + others + self.failed + self.lost + self.late
         if self.failed:
             lines.append(f"{self.failed} of {total} simulated data sets could not be fitted.")
+            lines += _counted(self.reasons)
         if self.lost:
             lines.append(f"{self.lost} of {total} replications were lost: their processes were killed.")
         if self.late:
@@ -240,7 +244,8 @@ def calibrate(  # noqa: PLR0913 - options of a study, named
     Raises
     ------
     SpecError
-        If a prior is flat, the two models differ in their parameters, or there are no seconds.
+        If a prior is flat, the two models differ in their parameters, there are no seconds, or no data set could be
+        fitted: the message has the reasons, with their counts.
     FitError
         If no replication was begun in time, or all processes were killed.
     DataError
@@ -271,14 +276,29 @@ def calibrate(  # noqa: PLR0913 - options of a study, named
     jobs = [(setting, child) for child in np.random.SeedSequence(seed).spawn(replicates)]
     kept = checkpoint_of(checkpoint, _study(setting, seed), list(map(str, range(replicates))))
     results, late = in_time(replicate, jobs, executor, seconds, label="Calibrating", progress=progress, checkpoint=kept)
-    found = [result for result in results if result is not None]
+    found = [result for result in results if not isinstance(result, str)]
+    reasons = _alike(result for result in results if isinstance(result, str))
     if not found:
-        raise SpecError("None of the simulated data sets could be fitted.")
+        raise SpecError("\n".join(["None of the simulated data sets could be fitted.", *_counted(reasons)]))
     frame = pd.DataFrame([own for own, _ in found], columns=pd.Index(names, name="parameter"))
     held = np.array([certified for _, certified in found])
     apart = None if held.all() else Calibration(frame[~held].reset_index(drop=True), ranks, level)
     failed, lost, rule = len(results) - len(found), replicates - len(results) - late, other.design.censoring_rule
-    return Calibration(frame[held].reset_index(drop=True), ranks, level, failed, lost, apart, rule, late)
+    return Calibration(frame[held].reset_index(drop=True), ranks, level, failed, lost, apart, rule, late, reasons)
+
+
+def _alike(said: Iterable[str]) -> dict[str, int]:
+    """Numbers of replications by reason, the most frequent first; reasons that differ in numbers only are one."""
+    found: dict[str, list[str]] = {}
+    for one in said:
+        found.setdefault(NUMBER.sub("#", one), []).append(one)
+    return {own[0]: len(own) for own in sorted(found.values(), key=len, reverse=True)}
+
+
+def _counted(reasons: Mapping[str, int]) -> Iterator[str]:
+    """Lines of a table: how often, and why."""
+    for reason, number in reasons.items():
+        yield from wrap(reason, WIDTH, initial_indent=f"{number:6d}  ", subsequent_indent=" " * 8)
 
 
 def _check(model: Model, fitted: Model | None, ranks: int, thin: int) -> None:
@@ -295,11 +315,11 @@ def _study(setting: Setting, seed: int) -> str:
     """What the ranks depend on, as a fingerprint."""
     own = parts_of_model(setting.spec, setting.design, setting.priors)
     other = parts_of_model(setting.fitted.spec, setting.fitted.design, setting.fitted_priors)
-    return fingerprint("calibrate", *own, *other, setting.sampler, setting.ranks, setting.thin, seed)
+    return fingerprint("calibrate, with reasons", *own, *other, setting.sampler, setting.ranks, setting.thin, seed)
 
 
-def replicate(setting: Setting, seed: np.random.SeedSequence) -> tuple[Array, bool] | None:
-    """Ranks of one set of parameters, and whether the certificate held; None where the data cannot be fitted."""
+def replicate(setting: Setting, seed: np.random.SeedSequence) -> tuple[Array, bool] | str:
+    """Ranks of one set of parameters, and whether the certificate held; where data cannot be fitted, the reason."""
     rng = np.random.default_rng(seed)
     truth = draw_parameters(setting.priors, setting.design, rng)
     numbers = [int(number >> 1) for number in seed.generate_state(2)]
@@ -309,8 +329,8 @@ def replicate(setting: Setting, seed: np.random.SeedSequence) -> tuple[Array, bo
         warnings.simplefilter("ignore", BayesmixWarning)
         try:
             found, values, size = _nearly_independent(setting, fitted, numbers[1])
-        except (BayesmixError, np.linalg.LinAlgError):
-            return None
+        except (BayesmixError, np.linalg.LinAlgError) as error:
+            return f"{type(error).__name__}: {first_line(error)}"
     flat = values.reshape(-1, values.shape[-1])
     kept = flat[np.linspace(0, len(flat) - 1, setting.ranks).round().astype(int)]
     true = _scalars(fitted, truth)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
@@ -113,7 +113,7 @@ def outcome(lines: list[Any]) -> str:
     """Of the runs of a cell."""
     if any(line.replicates for line in lines):
         return "judged"
-    if any(line.reason not in {"", calibration.TOO_DEAR} for line in lines):
+    if any(calibration.is_refusal(line.reason) for line in lines):
         return "refused by name"
     if any(line.reason == calibration.TOO_DEAR for line in lines):
         return "too dear"
@@ -128,6 +128,25 @@ def refusals(runs: dict[Any, list[Any]]) -> Iterator[str]:
             found[cell.family, cell.engine, lines[-1].reason].append(cell.structure)
     for (family, engine, reason), structures in found.items():
         yield f"Refused: {family} by {engine} ({', '.join(structures)}). *{reason}.*"
+    dear = [f"{cell.name} ({lines[-1].seconds} s)" for cell, lines in runs.items() if outcome(lines) == "too dear"]
+    if dear:
+        yield ""
+        yield f"Too dear, without a data set in the seconds of the processor in brackets: {', '.join(dear)}."
+    yield ""
+    yield from failures(runs)
+
+
+def failures(runs: dict[Any, list[Any]]) -> Iterator[str]:
+    """Why data sets were not fitted, by reason: those of the runs that kept the reasons."""
+    found = Counter[str]()
+    for line in (line for lines in runs.values() for line in lines if line.reason.startswith(calibration.NOT_FITTED)):
+        for part in line.reason.removeprefix(calibration.NOT_FITTED).split("; "):
+            number, _, text = part.partition(" ")
+            found[text] += int(number)
+    if found:
+        yield "| not fitted | why |"
+        yield "|---|---|"
+        yield from (f"| {number} | {text} |" for text, number in found.most_common())
 
 
 @dataclass(frozen=True)

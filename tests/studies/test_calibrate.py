@@ -12,7 +12,7 @@ import pytest
 from scipy import stats
 
 import bayesmix as bmx
-from bayesmix.errors import SpecError
+from bayesmix.errors import FitError, SpecError
 from bayesmix.inference.parameters.names import Parameters
 from bayesmix.language.priors.distributions import JOINT, KINDS
 from bayesmix.language.priors.prior import parse_prior
@@ -188,6 +188,35 @@ def test_draws_that_depend_on_each_other_are_more_and_thinned(
     assert (len(asked) > 1) == (repeated > 1)
     assert asked == sorted(set(asked))
     assert (asked[-1] == 20 * 19) == (not trusted)
+
+
+def test_reasons_of_data_that_could_not_be_fitted_are_counted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Also of what a checkpoint has; messages that differ in a number only are one reason."""
+    told = ["The density has no bound at row 3.", "Singular matrix", "The density has no bound at row 12."]
+    errors = [FitError(told[0]), None, np.linalg.LinAlgError(told[1]), FitError(told[2]), None]
+    module, left = import_module("bayesmix.studies.calibrate"), iter(errors)
+
+    def sample(*_):
+        if (error := next(left)) is not None:
+            raise error
+        return None, np.zeros((2, 20, 6)), 100.0
+
+    monkeypatch.setattr(module, "_nearly_independent", sample)
+    monkeypatch.setattr(module, "_is_trusted", lambda found: True)
+    found = calibrate(model(), 5, ranks=19, progress=False, checkpoint=tmp_path / "a.jsonl")
+    assert (found.failed, len(found.ranks)) == (3, 2)
+    assert found.reasons == {"FitError: The density has no bound at row 3": 2, "LinAlgError: Singular matrix": 1}
+    lines = str(found).splitlines()
+    at = lines.index("3 of 5 simulated data sets could not be fitted.")
+    assert lines[at + 1 :] == [
+        "     2  FitError: The density has no bound at row 3",
+        "     1  LinAlgError: Singular matrix",
+    ]
+    again = calibrate(model(), 5, ranks=19, progress=False, checkpoint=tmp_path / "a.jsonl")
+    assert (again.reasons, str(again)) == (found.reasons, str(found))
+    left = iter(2 * [SpecError("The family is refused.")])
+    with pytest.raises(SpecError, match=r"None of .* fitted\.\n     2  SpecError: The family is refused"):
+        calibrate(model(), 2, ranks=19, progress=False)
 
 
 def test_nothing_certified_is_no_proof(monkeypatch: pytest.MonkeyPatch) -> None:
