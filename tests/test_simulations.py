@@ -111,7 +111,9 @@ def made(folder):
 def test_seconds_are_those_of_all_processes(tmp_path):
     """Two processes that fit and a parent that waits: its own seconds were a twentieth of them."""
     cell = calibration.Cell("gaussian", "marginal", "intercept")
-    here, there = (calibration.run(cell, calibration.Allowed(20, processes=n), 2, made(tmp_path / f"{n}")) for n in (1, 2))
+    here, there = (
+        calibration.run(cell, calibration.Allowed(20, processes=n), 2, made(tmp_path / f"{n}")) for n in (1, 2)
+    )
     assert there.ranks == here.ranks
     assert float(there.seconds) > 0.3 * float(here.seconds)
     (line,) = calibration.checked(cell, calibration.Allowed(10_000, processes=2, longest=1.0), 4, tmp_path)
