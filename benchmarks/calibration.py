@@ -227,7 +227,7 @@ def leave(number: int, frame: FrameType | None) -> None:
 
 
 def limited(seconds: float) -> None:
-    """This process, by itself; zero is no limit."""
+    """Leave what takes longer, of one process; zero is no limit."""
     signal.signal(signal.SIGPROF, leave)
     signal.setitimer(signal.ITIMER_PROF, seconds, AGAIN if seconds else 0.0)
 
