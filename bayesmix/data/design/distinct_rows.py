@@ -9,7 +9,7 @@ them criteria, are those of the rows themselves.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -120,19 +120,33 @@ def _summed(outcome: Outcome, family: Family, sums: str | None, equal: _Equal) -
 # ---- which rows are equal ---------------------------------------------------------------------------------------
 
 
-def _predictors(design: Design) -> Iterator[Array]:
-    """What the linear predictors of rows are made of, ``(n,)`` each."""
-    yield from (design.column(j) for j, owner in enumerate(design.layout.owners) if owner < design.R)
-    yield from design.offset.reshape(design.R, design.n)
+def alike(design: Design, predictors: Collection[int], *beside: Array) -> tuple[Array, Array]:
+    """Rows whose linear predictors, those named, are equal whatever the parameters are, and numbers ``(n,)`` beside.
+
+    Returns
+    -------
+    first (m,), own (n,) : one row of each set of such rows, and the set of each row.
+    """
+    found = _equal([*_predictors(design, predictors), *beside], np.ones(design.n))
+    return found.first, found.own
+
+
+def _predictors(design: Design, some: Collection[int] | None = None) -> Iterator[Array]:
+    """What the linear predictors of rows, or some of them, are made of, ``(n,)`` each."""
+    some = range(design.R) if some is None else some
+    yield from (design.column(j) for j, owner in enumerate(design.layout.owners) if owner in some)
+    yield from (design.offset[design.block(r)] for r in some)
     for term in design.terms:
-        yield from _of_term(term, design.n)
+        owners = term.owners or (0,) * len(term.effects)
+        own = [e for e, owner in enumerate(owners) if owner in some]
+        yield from _of_term(term, own, design.n) if own else ()
 
 
-def _of_term(term: Term, n: int) -> Iterator[Array]:
+def _of_term(term: Term, effects: Sequence[int], n: int) -> Iterator[Array]:
     slots = term.slots
     yield from term.codes[: slots * n].reshape(slots, n)
     parts = term.z.reshape(-1, n, term.z.shape[1])  # by memberships, or by predictors
-    for e in range(term.z.shape[1]):
+    for e in effects:
         yield from parts[:, :, e] if slots > 1 else parts[[term.owners[e] if term.owners else 0], :, e]
 
 

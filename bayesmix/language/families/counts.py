@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from bayesmix.arrays import Array
-from bayesmix.language.families.family import ClosedForm, Family, Limit, Parameter
+from bayesmix.language.families.family import ClosedForm, Family, Limit, Parameter, Split
 from bayesmix.language.families.log_factorial import log_factorial
 from bayesmix.language.families.namespaces import Namespace
 
@@ -95,9 +95,17 @@ def _negbinomial(xp: Namespace, y: Any, _: Any, mu: Any, shape: Any) -> Any:
     return xp.log_rising(shape, y) - shape * xp.log1p(ratio) + xp.xlogy(y, mu / (1.0 + ratio))
 
 
-def _negbinomial_log_mean(xp: Namespace, y: Any, _: Any, eta: Any, shape: Any) -> Any:
+def _negbinomial_log_mean(xp: Namespace, y: Any, trials: Any, eta: Any, shape: Any) -> Any:
     """The same of the logarithm of the mean, which is not taken again: also where the mean would overflow."""
-    return xp.log_rising(shape, y) + y * eta - (y + shape) * xp.softplus(eta - xp.log(shape))
+    return _negbinomial_curved(xp, y, trials, shape) + _negbinomial_linear(xp, y, trials, eta, shape)
+
+
+def _negbinomial_linear(xp: Namespace, y: Any, _: Any, eta: Any, shape: Any) -> Any:
+    return y * eta - (y + shape) * xp.softplus(eta - xp.log(shape))
+
+
+def _negbinomial_curved(xp: Namespace, y: Any, _: Any, shape: Any) -> Any:
+    return xp.log_rising(shape, y)
 
 
 def _negbinomial_slopes(y: Array, _: Array, mu: Array, shape: Array) -> tuple[Array, Array, Array]:
@@ -186,7 +194,9 @@ NEGBINOMIAL = Family(
     moments=_negbinomial_moments,
     exposed=("shape",),
     pymc=lambda trials, mu, shape: ("NegativeBinomial", {"mu": mu, "alpha": shape}),
-    closed_form=ClosedForm(_negbinomial_slopes, predictor=_negbinomial_log_mean),
+    closed_form=ClosedForm(
+        _negbinomial_slopes, predictor=_negbinomial_log_mean, split=Split(_negbinomial_linear, _negbinomial_curved)
+    ),
 )
 
 

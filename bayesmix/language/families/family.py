@@ -57,12 +57,21 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
+class Split:
+    """The kernel under the first link as a sum of two: of rows with equal parameters it is that of few numbers."""
+
+    linear: Callable[..., Any]  # (xp, y, trials, eta, *others): linear in y, so that all rows have that of their mean
+    curved: Callable[..., Any]  # (xp, y, trials, *others): what is not, which does not depend on the mean
+
+
+@dataclass(frozen=True, slots=True)
 class ClosedForm:
     """Formulas that are quicker than Taylor arithmetic and say the same."""
 
     slopes: Callable[..., tuple[Array, Array, Array]]  # (y, trials, mu, *others): derivatives of the density by mu
     canonical: Callable[[Array, Array, Array], Array] | None = None  # (y, eta, trials): density under the first link
     predictor: Callable[..., Any] | None = None  # (xp, y, trials, eta, *others): the kernel under that link
+    split: Split | None = None  # the same in two parts
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -26,9 +26,9 @@ from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.least_squares.cholesky import Factorisation
 from bayesmix.inference.least_squares.incidence import effects_on_rows
 from bayesmix.inference.least_squares.solve import draw
-from bayesmix.inference.parameters.likelihood import SeveralPredictors
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.parameters.unconstrained import term_coordinates
+from bayesmix.inference.sampling.marginal.alike_rows import AlikeRows, of_first_factor
 from bayesmix.inference.sampling.marginal.independence_metropolis import find_mode
 from bayesmix.inference.sampling.marginal.laplace_draws import around
 from bayesmix.inference.sampling.marginal.log_dispersion import Dispersion, dispersion_given, log_density
@@ -72,11 +72,17 @@ class GaussianApproximation:
     spread: float  # standard deviation of the log-likelihood ratio of the two over draws of the Gaussian approximation
     is_joint: bool = False  # fixed effects and log dispersion are coordinates beside theta, not drawn given it
     positive: GaussianApproximation | None = None  # where this one cannot be factorised: with positive weights
+    alike: AlikeRows | None = None  # rows of a level of the first factor that are computed together
 
     def at(self, centre: Array, dispersion: Dispersion | None) -> GaussianApproximation:
         """The same around a mode."""
         positive = None if self.positive is None else self.positive.at(centre, dispersion)
         return replace(self, centre=centre, dispersion=dispersion, positive=positive)
+
+    def with_alike(self, alike: AlikeRows | None) -> GaussianApproximation:
+        """The same with rows that are computed together."""
+        positive = None if self.positive is None else self.positive.with_alike(alike)
+        return replace(self, alike=alike, positive=positive)
 
     @property
     def size(self) -> int:
@@ -106,15 +112,6 @@ class GaussianApproximation:
     def remainder(self, eta: Array, log_dispersion: Array) -> Array:
         """Log density of each row minus that of its approximation at ``eta (..., N)``, the offset not included."""
         return self.rows.taken_from(log_density(self.problem, eta, log_dispersion), eta)
-
-    def densities_of(self, own: Sequence[Array]) -> Array:
-        """Log densities of rows with several predictors, each by itself: see `SeveralPredictors.value_of`."""
-        likelihood = self.problem.likelihood
-        assert isinstance(likelihood, SeveralPredictors)
-        offsets = self.problem.offset.reshape(len(own), -1)
-        return likelihood.value_of(
-            [eta + offset if offset.any() else eta for eta, offset in zip(own, offsets, strict=True)]
-        )
 
     def quadratics_of(self, own: Sequence[Array]) -> Array:
         """Those of the approximation, without constants: `BlockQuadratics.value_of`."""
@@ -178,11 +175,9 @@ def fit_approximation(
         point = within_priors(problem, design, priors, point, fixed)
     search = _Search(design, priors, point, problem, rng, min(DRAWS, most or DRAWS))
     if problem.likelihood.R > 1:
-        return _by_steps(
-            search,
-            match_rows(problem, around(point, design, priors.contrast, fixed, rng=rng, n=DRAWS), np.zeros(())),
-            fixed,
-        )
+        draws = around(point, design, priors.contrast, fixed, rng=rng, n=DRAWS)
+        stepped = _by_steps(search, match_rows(problem, draws, np.zeros(())), fixed)
+        return stepped.with_alike(of_first_factor(design, problem))
     eta = point.predictor(design) - design.offset
     rows = match_rows(problem, eta[None], np.array(log_dispersion))
     best: GaussianApproximation | None = None

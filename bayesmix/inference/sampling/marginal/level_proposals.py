@@ -13,6 +13,7 @@ from bayesmix.inference.least_squares.cholesky import Factorisation
 from bayesmix.inference.least_squares.incidence import Factor, Segments, effects_on_rows
 from bayesmix.inference.least_squares.small_blocks import inverse_of_lower
 from bayesmix.inference.least_squares.solve import given_later
+from bayesmix.inference.parameters.likelihood import SeveralPredictors
 from bayesmix.inference.sampling.marginal.defence import log_bent, log_share
 from bayesmix.inference.sampling.marginal.gaussian_approximation import GaussianApproximation
 
@@ -142,16 +143,31 @@ class LevelProposals:
         b = matrix_times(root, noise)
         b += mean
         ratios, moved = np.empty(ratio.shape), _moved(factor, self.approximation.problem.likelihood.R)
-        for some in self._slices(len(mean), tries):
-            predictors = _predictors(moved, b[:, some], rest[some])
-            ratios[:, some] = self._within(0, self.approximation.densities_of(predictors))
+        few, at = self._different(moved, rest)
+        for some in self._slices(len(mean), tries * at.shape[-1] // len(few)):
+            ratios[:, some] = self._densities(_predictors(few, b[:, some], at[some]))
         taken, total = self._take(list(ratios + ratio))
         by_rows = self._within(0, self.approximation.quadratics_of(_predictors(moved, mean, rest)))
         return [self._of(0, 0, taken, b)], total - by_rows + 0.5 * sum_of_squares(prior.moved)
 
-    def _slices(self, n: int, tries: int) -> Iterator[slice]:
-        """Parts of a batch of ``n`` whose numbers a processor keeps at hand."""
-        size = max(1, AT_HAND * self.approximation.problem.likelihood.R // (tries * self.approximation.size))
+    def _different(self, moved: list[_Moved], rest: Array) -> tuple[list[_Moved], Array]:
+        """How predictors are moved at rows that are not alike, and what they are without that, offsets included."""
+        offset, alike = self.approximation.problem.offset, self.approximation.alike
+        if alike is not None:
+            moved = [_Moved(one.columns, one.codes[alike.first], one.z[alike.first]) for one in moved]
+            rest, offset = (_of_rows(values, alike.first, len(moved)) for values in (rest, offset))
+        return moved, rest + offset if offset.any() else rest
+
+    def _densities(self, own: Sequence[Array]) -> Array:
+        """Log densities of the rows of levels ``(..., J)``, by predictors at rows that are not alike."""
+        alike, likelihood = self.approximation.alike, self.approximation.problem.likelihood
+        assert isinstance(likelihood, SeveralPredictors)
+        return self._within(0, likelihood.value_of(own)) if alike is None else alike.sums_of(own)
+
+    @staticmethod
+    def _slices(n: int, numbers: int) -> Iterator[slice]:
+        """Parts of a batch of ``n``, of so many numbers each, that a processor keeps at hand."""
+        size = max(1, AT_HAND // numbers)
         return (slice(begin, begin + size) for begin in range(0, n, size))
 
     def _noise(
@@ -232,6 +248,11 @@ def _moved(factor: Factor, R: int) -> list[_Moved]:
     pairs = zip(np.split(factor.z, R), np.split(factor.codes, R), strict=True)
     columns = [(np.flatnonzero(z.any(axis=0)), codes, z) for z, codes in pairs]
     return [_Moved(own, codes, z[:, own]) for own, codes, z in columns]
+
+
+def _of_rows(values: Array, rows: Array, R: int) -> Array:
+    """Values ``(..., N)`` of the predictors of some rows."""
+    return values.reshape(*values.shape[:-1], R, -1)[..., rows].reshape(*values.shape[:-1], -1)
 
 
 def _predictors(moved: Sequence[_Moved], b: Array, rest: Array) -> list[Array]:
