@@ -309,3 +309,34 @@ def test_an_approximation_without_proposals_is_refused_by_name() -> None:
     model = bmx.Model(["y ~ x + (1 | g)", "sigma ~ x + (1 | g)"], {"y": y, "x": x, "g": g.astype(str)}, priors=priors)
     with pytest.raises(bmx.FitError, match="was found to propose from"):
         model.sample(method="marginal", seed=3, progress=False)
+
+
+def few_counts() -> bmx.Model:
+    """A set of the calibration of `shape ~ x`: of eight groups with 35 zeros the densities of rows had no integral."""
+    counts = {3: 1, 7: 4, 9: 1, 12: 4, 15: 9, 20: 1, 23: 3, 24: 1, 31: 7, 32: 1, 36: 3, 39: 14, 47: 2}
+    x = """
+        .189 -.523 -.413 -2.441 1.8 1.144 -.325 .774 .281 -.554 .978 -.311 -.329 -.792 .455 -.099 .545 -.607 .127 -.892
+        .841 .188 .331 .411 -1.011 .783 2.057 -1.638 -1.729 -1.505 .841 .129 1.078 .722 .211 .284 -.17 .868 -1.13 -.422
+        .243 1.801 -.764 -1.079 -.563 .969 -.235 1.324"""
+    data = {"y": [counts.get(i, 0) for i in range(48)], "x": [float(one) for one in x.split()], "g": np.arange(48) % 8}
+    priors = {
+        "Intercept": "Normal(0.5596, 2.5)",
+        "shape_Intercept": "Normal(2.725, 0.8031)",
+        "fixed": "Normal(0, 0.7)",
+        "sd": "HalfNormal(0.7)",
+    }
+    return bmx.Model(["y ~ x + (1 | g)", "shape ~ x"], data, "negbinomial", priors=priors)
+
+
+@pytest.mark.slow
+def test_proposals_of_few_counts_are_certified_and_draw_what_nuts_draws() -> None:
+    post = few_counts().sample(seed=1, method="marginal", progress=False)
+    assert not post.problems
+    nuts = few_counts().sample(seed=2, method="nuts", progress=False)
+    from arviz import mcse
+
+    ours, theirs = (flatten(one.design, one.values) for one in (post, nuts))
+    for j, name in enumerate(post.names):
+        for kind, value in (("mean", np.mean), ("sd", np.std)):
+            errors = [float(mcse(x[..., j], method=kind)) for x in (ours, theirs)]
+            assert abs(value(ours[..., j]) - value(theirs[..., j])) < MCSE * np.hypot(*errors), (name, kind)

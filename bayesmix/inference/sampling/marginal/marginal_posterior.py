@@ -201,7 +201,7 @@ class MarginalPosterior:
         """Where a density ``(B,)`` is this posterior's own, and not too far above that of the fallback: bool."""
         assert self.fallback is not None
         is_finite = np.isfinite(own)
-        return is_finite if math.isinf(self.excess) else is_finite & (own <= self.fallback(theta) + self.excess)
+        return is_finite if self.excess == math.inf else is_finite & (own <= self.fallback(theta) + self.excess)
 
     def is_own(self, theta: Array) -> tuple[Array, Factorisation | None]:
         """Where the density at ``theta (B, m)`` is not the fallback's: ``(B,) bool``, by theta alone.

@@ -254,6 +254,17 @@ def test_where_rows_bend_upwards_the_density_is_that_of_positive_weights() -> No
     np.testing.assert_allclose(found.target(theta), np.where(is_own, values, others), **EXACT)
 
 
+@pytest.mark.parametrize("excess", [-np.inf, np.nan])
+def test_where_rows_have_no_integral_at_the_estimate_the_density_is_that_of_positive_weights(excess: float) -> None:
+    """Of how far it may be above them nothing is known there: it was taken for any distance, up to a pole."""
+    found, _ = bent_upwards()
+    assert found.positive is not None
+    theta = np.random.default_rng(4).normal(0.0, 2.5, (60, found.target.size))
+    target = replace(found.target, excess=excess)
+    assert not target.is_own(theta)[0].any()
+    np.testing.assert_allclose(target(theta), found.positive.target(theta), **EXACT)
+
+
 @pytest.mark.slow
 def test_parts_are_factorised_by_the_posterior_whose_density_they_have() -> None:
     found, _ = bent_upwards()
