@@ -9,13 +9,15 @@ takes the place of the folder.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from bayesmix import __version__
-from bayesmix.errors import DataError, SpecError
+from bayesmix.errors import BayesmixError, BayesmixWarning, DataError, SpecError, warn_user
 from bayesmix.inference.parameters.priors_in_force import Priors, resolve
 from bayesmix.inference.sampling.continued import check_continued, seed_after
 from bayesmix.inference.sampling.draws import Schedule
@@ -27,7 +29,7 @@ from bayesmix.results.fits.fitted_model import Fitted
 from bayesmix.results.fits.model_fingerprint import parts_of_model
 from bayesmix.results.fits.records import PosteriorRecord
 from bayesmix.results.fits.refit import one_after_the_other, sample_model
-from bayesmix.results.storage.atomic_replacement import new_folder, put_back, remove_leftovers, write_whole
+from bayesmix.results.storage.atomic_replacement import beside, new_folder, put_back, remove_leftovers, write_whole
 from bayesmix.results.storage.fit_storage import (
     RUN_SETTINGS,
     is_saved_fit,
@@ -40,7 +42,7 @@ from bayesmix.results.storage.fit_storage import (
     write_fit,
 )
 from bayesmix.results.storage.one_at_a_time import one_at_a_time
-from bayesmix.results.storage.store_files import Damage, read_metadata
+from bayesmix.results.storage.store_files import METADATA, Damage, read_metadata
 
 FORMAT = "bayesmix sampling"
 MODEL = "model"
@@ -90,35 +92,60 @@ def kept(asked: Asked, *, checkpoint: str | Path | None, cache: str | Path | Non
     if checkpoint is not None and cache is not None:
         raise SpecError("Draws are kept under a name, checkpoint=, or in a folder, cache=: not both.")
     if cache is not None:
-        return sample_on_disk(asked, _place_in(cache, asked))
+        return sample_on_disk(asked, _place_in(cache, asked), is_cached=True)
     assert checkpoint is not None
     return sample_on_disk(asked, checkpoint)
 
 
-def sample_on_disk(asked: Asked, path: str | Path) -> PosteriorRecord:
+def sample_on_disk(asked: Asked, path: str | Path, *, is_cached: bool = False) -> PosteriorRecord:
     """The posterior whose draws are kept in ``path`` as they come; what is there already is not drawn again.
+
+    ``is_cached``: what is there can only be this posterior; it is drawn again where it is damaged.
 
     Raises
     ------
     DataError
-        If ``path`` is something else, or the run of another model or request.
+        If ``path`` is something else, the run of another model or request, or damaged.
     """
     settings = asked.settings()
     with one_at_a_time(Path(path)):
         target = _as_left(path)
-        if not target.exists():
-            _begin(target, asked.fitted, settings)
-        found = _found(target)
+        try:
+            found = _there(target, asked, settings)
+        except BayesmixError as error:
+            if not is_cached:
+                raise
+            said = str(error).partition(". ")[0].rstrip(".")
+            warn_user(f"{said}. It is kept in a cache, and is sampled again.", BayesmixWarning)
+            with beside(target) as aside:  # a link itself, not what it leads to
+                os.rename(target, aside)
+            found = None
+        if isinstance(found, PosteriorRecord):
+            return found
         if found is None:
-            raise DataError(f"`{target}` exists and is not a run of draws: it is left as it is. Give another name.")
-        if others := _differing(found, settings if asked.has_seed else replace(settings, seed=found.seed)):
-            raise DataError(
-                f"`{target}` is not a run of this model and request: {others}. Give another name, or remove it to begin"
-                " anew."
-            )
-        if is_saved_fit(target):
-            return _finished(target)
-        return _go_on(target, asked.fitted, asked.priors, found, progress=asked.schedule.progress)
+            _begin(target, asked.fitted, settings)
+            found = settings, {}
+        return _go_on(target, asked.fitted, asked.priors, *found, progress=asked.schedule.progress)
+
+
+Parts = dict[int, PosteriorRecord]  # that are there, by their numbers
+
+
+def _there(target: Path, asked: Asked, settings: Settings) -> PosteriorRecord | tuple[Settings, Parts] | None:
+    """What is there of a posterior that is asked for: all, or the settings and parts of its run, or nothing."""
+    if not target.exists():
+        return None
+    found = _found(target)
+    if found is None:
+        raise DataError(f"`{target}` exists and is not a run of draws: it is left as it is. Give another name.")
+    if others := _differing(found, settings if asked.has_seed else replace(settings, seed=found.seed)):
+        raise DataError(
+            f"`{target}` is not a run of this model and request: {others}. Give another name, or remove it to begin"
+            " anew."
+        )
+    if is_saved_fit(target):
+        return _finished(target)
+    return found, _read_parts(target, found.draws, asked.fitted, asked.priors)
 
 
 def _differing(found: Settings, wanted: Settings) -> str:
@@ -157,7 +184,7 @@ def _resumed(target: Path, *, progress: bool) -> PosteriorRecord:
     settings = _found(target)
     if settings is None:
         raise DataError(f'There is no run to go on with in `{target}`: model.sample(checkpoint="{target}") begins one.')
-    fitted = read_model(target / MODEL)
+    fitted = _read_model(target)
     priors = resolve(fitted.spec, fitted.design)
     schedule = Schedule(settings.draws, settings.chains, settings.seed)
     own = Asked(fitted, priors, settings.sampler(), schedule).settings()
@@ -166,7 +193,8 @@ def _resumed(target: Path, *, progress: bool) -> PosteriorRecord:
             f"The run in `{target}` was begun by bayesmix {settings.version}; this is {own.version}, and would go on"
             " with other draws. Go on with that version, or begin anew."
         )
-    return _go_on(target, fitted, priors, settings, progress=progress)
+    parts = _read_parts(target, settings.draws, fitted, priors)
+    return _go_on(target, fitted, priors, settings, parts, progress=progress)
 
 
 # ---- the folder -------------------------------------------------------------------------------------------------
@@ -196,29 +224,73 @@ def _found(target: Path) -> Settings | None:
         words = run_of(target) if is_saved_fit(target) else read_metadata(target / RUN_SETTINGS)
         if words is None or words.pop("format", None) != FORMAT:
             return None
-        return Settings(**words)
-    except (Damage, TypeError):
+        return _checked(Settings(**words))
+    except (Damage, TypeError, ValueError, AttributeError, SpecError):
+        if name := next((name for name, folder in _BESIDE.items() if (target / folder).is_dir()), None):
+            raise DataError(
+                f"`{target / name}` is damaged, and what the draws beside it are is not known. Copy it again, or remove"
+                f" `{target}` to begin anew."
+            ) from None
         return None
 
 
+_BESIDE = {RUN_SETTINGS: MODEL, METADATA: "bayesmix_model"}  # files that say what is there, and what stands beside them
+
+
+def _checked(found: Settings) -> Settings:
+    """Raise where settings have been changed to what no run is asked for."""
+    numbers = {"draws": 4, "chains": 1, "seed": 0}
+    if any(type(getattr(found, name)) is not int or getattr(found, name) < least for name, least in numbers.items()):
+        raise ValueError
+    if not isinstance(found.options, dict) or found.method not in {None, *_SAMPLERS}:
+        raise ValueError
+    found.sampler()
+    return found
+
+
 def _finished(target: Path) -> PosteriorRecord:
-    record, _ = read_fit(target)
+    with _or_else(f'Without it, model.sample(checkpoint="{target}") draws it again.'):
+        record, _ = read_fit(target)
     if not isinstance(record, PosteriorRecord):
         raise DataError(f"`{target}` is a saved estimate, not a posterior.")
     return record
 
 
+@contextmanager
+def _or_else(advice: str) -> Iterator[None]:
+    """What can be done beside what is said of any store that is damaged."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{error} {advice}") from error
+
+
 # ---- the parts --------------------------------------------------------------------------------------------------
 
 
-def _go_on(target: Path, fitted: Fitted, priors: Priors, settings: Settings, *, progress: bool) -> PosteriorRecord:
+def _read_model(target: Path) -> Fitted:
+    with _or_else(f"It is the model of a run: without it, remove `{target}` and begin anew."):
+        return read_model(target / MODEL)
+
+
+def _read_parts(target: Path, draws: int, fitted: Fitted, priors: Priors) -> Parts:
+    found = Parts()
+    for number in range(len(list(_parts(draws)))):
+        put_back(place := target / _name(number))
+        if place.exists():
+            with _or_else(f'It is a part of a run: without it, bmx.resume("{target}") draws it again, the same.'):
+                found[number] = read_part(place, fitted, priors)
+    return found
+
+
+def _go_on(
+    target: Path, fitted: Fitted, priors: Priors, settings: Settings, there: Parts, *, progress: bool
+) -> PosteriorRecord:
     """Draw the parts that are missing, and put the fit in place of the folder when there are all of them."""
     parts: list[PosteriorRecord] = []
     for number, (start, draws) in enumerate(_parts(settings.draws)):
-        place = target / f"{number:04d}"
-        put_back(place)
-        if place.exists():
-            parts.append(read_part(place, fitted, priors))
+        if number in there:
+            parts.append(there[number])
             continue
         schedule = Schedule(draws, settings.chains, seed_after(settings.seed, start), progress)
         part = _drawn(fitted, priors, settings, schedule, parts)
@@ -226,11 +298,15 @@ def _go_on(target: Path, fitted: Fitted, priors: Priors, settings: Settings, *, 
             found = parts if part is None or parts else [part]
             note = f'Sampling was interrupted: bmx.resume("{target}") goes on.'
             return one_after_the_other(found, seed=settings.seed, note=note)
-        save_part(part, place)
+        save_part(part, target / _name(number))
         parts.append(part)
     record = one_after_the_other(parts, seed=settings.seed)
     write_fit(record, target, run={"format": FORMAT, **asdict(settings)})
     return record
+
+
+def _name(number: int) -> str:
+    return f"{number:04d}"
 
 
 def _parts(draws: int) -> Iterator[tuple[int, int]]:

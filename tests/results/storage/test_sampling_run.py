@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import bayesmix as bmx
-from bayesmix.errors import DataError, SpecError
+from bayesmix.errors import BayesmixWarning, DataError, SpecError
 from bayesmix.results.storage import atomic_replacement, sampling_run
 
 
@@ -192,21 +192,115 @@ def test_bad_requests(model, tmp_path):
     assert list((tmp_path / "mine").iterdir()) == []
 
 
-def test_damaged_parts_and_other_versions_are_said(model, tmp_path, monkeypatch):
-    with monkeypatch.context() as stopping:
+@pytest.fixture(scope="module")
+def unfinished(model, tmp_path_factory):
+    """A run with its first part."""
+    path = tmp_path_factory.mktemp("runs") / "unfinished.zarr"
+    with pytest.MonkeyPatch.context() as stopping:
         stopped_after(1, stopping)
         with pytest.raises(CrashError):
-            sampled(model, tmp_path / "run.zarr")
+            sampled(model, path)
+    return path
+
+
+def damage(store, how):
+    """Damage some of a store: a chunk of draws, the model, or a file that says what is there."""
+    if how == "link":
+        shutil.rmtree(store)
+        store.symlink_to(store.parent)
+        return
+    path = store / how
+    if path.is_dir():
+        path = next(path for path in sorted(path.rglob("c/**")) if path.is_file())
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def test_runs_of_other_versions_are_said(unfinished, tmp_path):
+    shutil.copytree(unfinished, tmp_path / "run.zarr")
     settings = json.loads((tmp_path / "run.zarr" / "run.json").read_text())
     (tmp_path / "run.zarr" / "run.json").write_text(json.dumps(settings | {"version": "0.0.9"}))
     with pytest.raises(DataError, match=r"was begun by bayesmix 0\.0\.9"):
         bmx.resume(tmp_path / "run.zarr")
-    (tmp_path / "run.zarr" / "run.json").write_text(json.dumps(settings))
-    stored = (tmp_path / "run.zarr" / "0000" / "posterior" / "fixef").rglob("*")
-    chunk = next(path for path in stored if path.is_file())
-    chunk.write_bytes(b"other")
-    with pytest.raises(DataError, match="is damaged"):
+
+
+DAMAGED_RUNS = {
+    "0000/posterior/fixef": r"run.zarr/0000` is damaged .* a part of a run: without it, bmx.resume\(.*draws it again",
+    "0000/zarr.json": r"run.zarr/0000` is not a saved fit .* a part of a run: without it, bmx.resume\(.*draws it again",
+    "model": r"run.zarr/model` is damaged .* remove `.*run.zarr` and begin anew",
+    "model/zarr.json": r"run.zarr/model` is not a saved fit .* remove `.*run.zarr` and begin anew",
+    "run.json": r"run.json` is damaged, and what the draws beside it are is not known.* remove `.*` to begin anew",
+}
+
+
+@pytest.mark.parametrize("how", [pytest.param(how, marks=[pytest.mark.slow] * ("0000" in how)) for how in DAMAGED_RUNS])
+def test_damaged_runs_say_what_to_do(how, model, whole, unfinished, tmp_path):
+    shutil.copytree(unfinished, tmp_path / "run.zarr")
+    damage(tmp_path / "run.zarr", how)
+    with pytest.raises(DataError, match=DAMAGED_RUNS[how]):
         bmx.resume(tmp_path / "run.zarr")
+    if how.startswith("0000"):
+        shutil.rmtree(tmp_path / "run.zarr" / "0000")
+        same(bmx.resume(tmp_path / "run.zarr", progress=False), whole[0])
+    elif how == "run.json":
+        with pytest.raises(DataError, match=DAMAGED_RUNS[how]):
+            sampled(model, tmp_path / "run.zarr")
+
+
+@pytest.mark.parametrize("how", ["posterior", "zarr.json"])
+def test_damaged_fits_of_runs_say_what_to_do(how, model, whole, tmp_path):
+    shutil.copytree(whole[1], tmp_path / "run.zarr")
+    damage(tmp_path / "run.zarr", how)
+    for again in (lambda: sampled(model, tmp_path / "run.zarr"), lambda: bmx.resume(tmp_path / "run.zarr")):
+        with pytest.raises(DataError, match=r"is damaged.* (draws it again|to begin anew)"):
+            again()
+
+
+CHANGED = [{"draws": "many"}, {"draws": -3}, {"chains": 0}, {"chains": True}, {"seed": None}, {"method": "gibbs"}]
+CHANGED += [{"options": 3}, {"method": "nuts", "options": {"nothing": 3}}, {"method": "nuts", "options": {"tune": -1}}]
+
+
+@pytest.mark.parametrize("change", CHANGED, ids=str)
+def test_settings_of_no_run_are_damage(change, unfinished, tmp_path):
+    shutil.copytree(unfinished, tmp_path / "run.zarr")
+    settings = json.loads((tmp_path / "run.zarr" / "run.json").read_text())
+    (tmp_path / "run.zarr" / "run.json").write_text(json.dumps(settings | change))
+    with pytest.raises(DataError, match=r"run\.json` is damaged"):
+        bmx.resume(tmp_path / "run.zarr")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["posterior", "zarr.json", "link", "file"])
+def test_what_is_damaged_in_a_cache_is_sampled_again(how, model, tmp_path):
+    """A warning names it; the next time it is found as any other."""
+    options = {"draws": 4, "chains": 1, "seed": 1, "method": "marginal", "cache": tmp_path / "kept", "progress": False}
+    first = model.sample(**options)
+    (path,) = (tmp_path / "kept").iterdir()
+    if how == "file":
+        shutil.rmtree(path)
+        path.write_text("mine")
+    else:
+        damage(path, how)
+    with pytest.warns(BayesmixWarning, match=f"`{path}.* kept in a cache, and is sampled again") as said:
+        same(model.sample(**options), first)
+    assert len(said) == 1
+    same(model.sample(**options), first)
+    assert list((tmp_path / "kept").iterdir()) == [path]
+    assert not path.is_symlink()
+
+
+@pytest.mark.slow
+def test_a_damaged_part_in_a_cache_is_sampled_again(model, tmp_path, monkeypatch):
+    options = {"draws": 50, "chains": 2, "seed": 4, "cache": tmp_path / "kept", "progress": False}
+    with monkeypatch.context() as stopping:
+        stopped_after(1, stopping)
+        with pytest.raises(CrashError):
+            model.sample(**options)
+    (path,) = (tmp_path / "kept").iterdir()
+    damage(path, "0000/posterior/fixef")
+    calls = stopped_after(9, monkeypatch)
+    with pytest.warns(BayesmixWarning, match="0000` is damaged .* kept in a cache, and is sampled again"):
+        model.sample(**options)
+    assert len(calls) == 2
 
 
 KILLED = """
