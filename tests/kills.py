@@ -230,6 +230,36 @@ class Save(Work):
 
 
 @dataclass
+class Extended(Work):
+    """A fit that is loaded, goes on, and takes its own place."""
+
+    name: str = "fit.zarr"
+
+    def __post_init__(self) -> None:
+        finished(self.do)
+        self.expected = arrays_of(bmx.load(self.target))
+        self.clear()
+
+    def do(self) -> None:
+        warnings.simplefilter("ignore")
+        post = loaded(self.target) or posteriors()[0]
+        while post.draws.parameters.lead[1] < 160:
+            post = post.extend(20, progress=False)
+            post.save(self.target, overwrite=True)
+
+    def check(self) -> None:
+        found = loaded(self.target)
+        draws = 0 if found is None else found.draws.parameters.lead[1]
+        assert draws >= self.progress, "draws that were there are lost"
+        self.progress = draws
+        assert found is None or is_same(found, [array[:, :draws] for array in self.expected])
+
+    def check_end(self) -> None:
+        super().check_end()
+        assert is_same(bmx.load(self.target), self.expected)
+
+
+@dataclass
 class Report(Work):
     """A report in the place of another: two pages, already rendered, so that most of the time is that of writing."""
 
@@ -353,7 +383,8 @@ class CompareAll(Study):
         return found | {"seconds": 0.0} == expected | {"seconds": 0.0}
 
 
-KINDS = {"sample": Run, "sample, NUTS": Nuts, "sample, cache": Cached, "save": Save, "report": Report}
+KINDS = {"sample": Run, "sample, NUTS": Nuts, "sample, cache": Cached, "save": Save}
+KINDS |= {"extend": Extended, "report": Report}
 KINDS |= {"study": Study, "bootstrap": Bootstrap, "kfold": Folds, "logo": Levels, "loo": Rows}
 KINDS["compare --all"] = CompareAll
 

@@ -1,7 +1,7 @@
 """Checkpoints: what a study has finished, line by line in a file, so that it goes on where it was stopped.
 
 The first line says which study it is, each other one is a finished job. A line that was cut off, by a process that was
-killed, a power failure or a disk that was full, is a job to do again.
+killed, a power failure or a disk that was full, is a job to do again; so is one that does not match its checksum.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Checkpoint:
             return {}
         try:
             self._check_beginning()
-            text = self.path.read_text(encoding="utf-8")
+            text = self.path.read_bytes().decode(errors="replace")
         except (OSError, UnicodeDecodeError):
             raise self._of_another() from None
         first, *lines = text.split("\n")
@@ -55,9 +55,7 @@ class Checkpoint:
             raise self._of_another()
         places = {key: place for place, key in enumerate(self.keys)}
         found = [_parsed(line) for line in lines[:-1]]  # the last is empty, or was cut off
-        return {
-            places[one["job"]]: one["result"] for one in found if isinstance(one, dict) and one.get("job") in places
-        }
+        return {places[one["job"]]: one["result"] for one in found if _is_whole(one) and one["job"] in places}
 
     def _check_beginning(self) -> None:
         """Raise where it is no file, or its first line another: a pipe never ends, and a large file fills memory."""
@@ -71,7 +69,9 @@ class Checkpoint:
 
     def add(self, place: int, result: Any) -> None:
         """Write one result, whole and at once."""
-        line = json.dumps({"job": self.keys[place], "result": result}, default=_plain)
+        words = json.dumps(result, default=_plain)
+        job = json.dumps(self.keys[place])
+        line = f'{{"job": {job}, "checksum": "{_checksum(job, words)}", "result": {words}}}'
         try:
             with self.path.open("ab+") as file:
                 file.write(f"{self._before(file)}{line}\n".encode())
@@ -127,8 +127,19 @@ def fingerprint(*parts: Any) -> str:
 def _parsed(line: str) -> Any:
     try:
         return json.loads(line)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return None
+
+
+def _is_whole(line: Any) -> bool:
+    """Whether a line is a finished job as it was written: numbers are written as they were read."""
+    if not isinstance(line, dict) or line.keys() != {"job", "checksum", "result"}:
+        return False
+    return bool(line["checksum"] == _checksum(json.dumps(line["job"]), json.dumps(line["result"])))
+
+
+def _checksum(job: str, result: str) -> str:
+    return hashlib.sha256(f"{job} {result}".encode()).hexdigest()[:24]
 
 
 def _plain(value: Any) -> Any:

@@ -76,6 +76,29 @@ def test_a_line_that_was_cut_off_is_a_job_to_do(tmp_path, cut):
     assert calls == []
 
 
+DAMAGE = {
+    "a digit": lambda line: line.replace(b"0.30000000000000004", b"0.30000000000000014"),
+    "another job": lambda line: line.replace(b"job 4", b"job 3"),
+    "no text": lambda line: b"\xff\xfe" + line[2:],
+    "zeros": lambda line: bytes(len(line)),
+    "brackets": lambda line: b"[" * 100_000,
+    "no result": lambda line: b'{"job": "job 4"}',
+    "no job": lambda line: b'{"job": [4], "checksum": "", "result": 3}',
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_line_that_was_damaged_is_a_job_to_do(tmp_path, damage):
+    path = tmp_path / "study.jsonl"
+    whole = run(path)
+    lines = path.read_bytes().split(b"\n")
+    changed = DAMAGE[damage](lines[5])
+    assert changed != lines[5]
+    path.write_bytes(b"\n".join([*lines[:5], changed, *lines[6:]]))
+    assert plain(run(path)) == plain(whole)
+    assert calls == [4]
+
+
 @pytest.mark.parametrize("left", [b"", b'{"for', b"\0" * 30, b'{"format": "bayesmix study"\0\0\0'])
 def test_a_file_without_its_first_line_is_a_study_that_has_not_begun(tmp_path, left):
     """As a process that was killed, or a disk without power, leaves it."""
