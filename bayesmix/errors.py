@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import warnings
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -84,8 +85,16 @@ def first_line(error: BaseException) -> str:
 def nearest(name: object, known: Iterable[str]) -> str:
     """Return `` Did you mean `x`?`` for the closest known name, or an empty string."""
     name, candidates = str(name)[:LONGEST], list(known)
+    turned = next((one for one in candidates if one != name and _parts(one) == _parts(name)), None)
+    if turned is not None:  # `cat:sub` of (1 | cat/sub), which lme4 calls `sub:cat`
+        return f" Did you mean `{turned}`?"
     lowered = {candidate.lower(): candidate for candidate in reversed(candidates)}
     match = get_close_matches(name, candidates, n=1, cutoff=0.5) or [
         lowered[m] for m in get_close_matches(name.lower(), list(lowered), n=1, cutoff=0.5)
     ]
     return f" Did you mean `{match[0]}`?" if match else ""
+
+
+def _parts(name: str) -> list[list[str]]:
+    """The names that an interaction is made of, in any order, with what stands around it."""
+    return [sorted(part.split(":")) for part in re.split(r"[(), ]+", name)]

@@ -16,6 +16,8 @@ from bayesmix.errors import PACKAGE, BayesmixError, BayesmixWarning, PriorWarnin
         ("Dayz", ["Reaction", "Days", "Subject"], "Days"),
         ("SUBJECT", ["Reaction", "Days", "Subject"], "Subject"),  # letters of another case are near
         ("gausian", ["gaussian", "gamma"], "gaussian"),
+        ("cat:sub", ["cat", "sub:cat"], "sub:cat"),  # as (1 | cat/sub) is written
+        ("sd(cat:sub, Intercept)", ["sd(cat, Intercept)", "sd(sub:cat, Intercept)"], "sd(sub:cat, Intercept)"),
         ("x", ["Reaction", "Days"], None),
         ("Days", [], None),
     ],

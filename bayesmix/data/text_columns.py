@@ -17,6 +17,8 @@ _NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*")
 _COMMA = re.compile(r"\s*[-+]?(\d+,\d+([eE][-+]?\d+)?|\d{1,3}([,. ]\d{3})+([.,]\d+)?)\s*")
 _DATE = re.compile(r"\s*(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](\d{4}|\d{2}))([T ]\d{1,2}:\d{2}.*)?\s*")
 _NAMED_DATE = re.compile(r"\s*(\d{1,2}[-. ]+[A-Za-z]{3,9}[-., ]+\d{2,4}|[A-Za-z]{3,9}\.? \d{1,2},? \d{4})\s*")
+_TIME = re.compile(r"\s*\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?( ?[AaPp]\.?[Mm]\.?)?\s*")
+_MINUS = re.compile(r"\s*[\u2212\u2013\ufe63\uff0d]\s*(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*")  # no hyphen
 _SIGNED = re.compile(r"\s*[-+]?([$€£]\s*[\d.,]+|[\d.,]+\s*[%€$£])\s*")
 _MARKERS = frozenset({"", ".", "..", "-", "--", "?", "*", "na", "n/a", "#n/a", "nan", "null", "none", "<na>", "nd"})
 _MARKERS |= frozenset({"missing", "unknown", "inf", "#value!", "#div/0!", "#null!"})
@@ -37,9 +39,11 @@ def mistaken(name: str, column: Column) -> str | None:
     rows = np.bincount(column.codes[column.codes >= 0], minlength=len(column.levels))
     if max(_share(date, column.levels, rows) for date in (_DATE, _NAMED_DATE)) >= NEARLY_ALL:
         return _dates(name, column)
+    if len(column.levels) > MANY and _share(_TIME, column.levels, rows) >= NEARLY_ALL:
+        return _times(name, column)
     if (number := _matches(_NUMBER, column.levels)).all():
         return _all_numbers(name, column) if len(column.levels) > MANY else None
-    number |= (written := _matches(_COMMA, column.levels) | _matches(_SIGNED, column.levels))
+    number |= (written := _otherwise(column.levels))
     others = [level for level, is_number in zip(column.levels, number, strict=True) if not is_number]
     if not number.any() or not (_only_markers(others) or rows[number].sum() >= NEARLY_ALL * rows.sum()):
         return None
@@ -52,6 +56,11 @@ def _share(pattern: re.Pattern[str], levels: Sequence[str], rows: Array) -> floa
 
 def _matches(pattern: re.Pattern[str], levels: Sequence[str]) -> Array:
     return np.array([pattern.fullmatch(level) is not None for level in levels], dtype=bool)
+
+
+def _otherwise(levels: Sequence[str]) -> Array:
+    """Which are numbers that Python does not read: with commas, signs, or a minus that is no hyphen."""
+    return _matches(_COMMA, levels) | _matches(_SIGNED, levels) | _matches(_MINUS, levels)
 
 
 def _only_markers(levels: Sequence[str]) -> bool:
@@ -79,6 +88,10 @@ def _all_numbers(name: str, column: Factor) -> str:
 
 def _otherwise_written(name: str, column: Factor, written: Array) -> str:
     example = column.levels[int(np.flatnonzero(written)[0])]
+    if _MINUS.fullmatch(example):
+        what = f"`{name}` is text: its numbers have a minus sign that is no hyphen, as in `{example}`."
+        instead = f'pandas.to_numeric(data["{name}"].str.replace("{example.strip()[0]}", "-"))'
+        return f"{what} Replace it: `{instead}`. {_if_meant(name)}"
     if _SIGNED.fullmatch(example):
         what = f"`{name}` is text: its numbers are written with signs, as in `{example}`."
         return f'{what} Remove them: `pandas.to_numeric(data["{name}"].str.strip("%$€£ "))`. {_if_meant(name)}'
@@ -91,6 +104,14 @@ def _dates(name: str, column: Factor) -> str:
         f"`{name}` holds dates as text, as in `{column.levels[0]}`: each of the {len(column.levels)} would be a level."
         f' Make it a number: `when = pandas.to_datetime(data["{name}"])`,'
         f' `data["days"] = (when - when.min()).dt.days`. {_if_meant(name)}'
+    )
+
+
+def _times(name: str, column: Factor) -> str:
+    return (
+        f"`{name}` holds times of day as text, as in `{column.levels[0]}`: each of the {len(column.levels)} would be a"
+        f' level. Make it a number: `when = pandas.to_datetime(data["{name}"], format="mixed")`, `data["hours"] ='
+        f" when.dt.hour + when.dt.minute / 60`. {_if_meant(name)}"
     )
 
 

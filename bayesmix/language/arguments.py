@@ -6,6 +6,7 @@ import errno
 import inspect
 import operator
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
@@ -17,6 +18,7 @@ from bayesmix.language.spellings import ARGUMENTS
 
 REPLICATES = 10_000_000  # of a study, each of which is at least a seed in memory
 PROBABILITIES = ("level", "interval")
+_ADVISED = re.compile(r"Write `(\w+)=`")
 _POSITIONAL, _KEYWORD = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
 
 
@@ -147,6 +149,9 @@ def number(value: Any, name: str) -> Any:
 def unknown_argument(function: str, name: str, known: Sequence[str]) -> str:
     """What to say of an argument that a function does not take."""
     advice = ARGUMENTS.get(name) or ARGUMENTS.get(name.lower().replace(".", "_"))
+    advised = _ADVISED.match(advice or "")
+    if advised is not None and advised[1] not in known:  # it is another verb's
+        advice = ARGUMENTS.get(advised[1], advice)
     what = f"`{function}` has no argument `{name}`."
     if advice:
         return f"{what} {advice}"

@@ -157,6 +157,7 @@ ARGUMENTS: dict[str, str] = {
     **dict.fromkeys(("dofit", "devfunonly", "empty", "hess"), "A model is fitted when asked: `model.estimate()`."),
     **dict.fromkeys(("future", "ncpus", "cl"), "Refits take `executor=`, any of `concurrent.futures`."),
     **dict.fromkeys(("seed",), "Draws have a seed: `model.sample(seed=1)`."),
+    **dict.fromkeys(("draws",), "Draws are a posterior's: `model.sample(draws=1000)`."),
     **dict.fromkeys(("chains",), "Chains belong to draws: `model.sample(chains=4)`."),
     **dict.fromkeys(("fixed", "model"), 'The formula comes first: `bmx.Model("y ~ x + (x | g)", data)`.'),
     **dict.fromkeys(
@@ -181,6 +182,9 @@ ARGUMENTS: dict[str, str] = {
     "scaled": 'Write `kind="pearson"`.',
     **dict.fromkeys(("newparams",), "Predictions are at the parameters of the fit."),
     "infer": "Intervals and tests come with every table.",
+    "bias_adjust": 'Means over the random effects are `groups="average"`, the default.',
+    "cov_reduce": 'Values of predictors are set by `at={"x": [0, 1]}`.',
+    "exponentiate": 'Take numpy.exp of the columns, or ask for contrasts of means: `contrasts("a")`.',
     "reverse": "A difference the other way round is less the one shown.",
     "refit": 'Models of other fixed effects are fitted by `model.estimate("ml")` before they are compared.',
     "model_names": "Write `labels=`.",

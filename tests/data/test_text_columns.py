@@ -35,6 +35,8 @@ MISTAKEN = {
     "shares": ([f"{i % 5}.5%" for i in range(N)], "written with signs, as in `0.5%`"),
     "money": ([f"$1{i % 5}" for i in range(N)], "written with signs, as in `$10`"),
     "limits": (with_holes("<0.1"), "because of `<0.1` in rows 0, 20"),
+    "hours": ([f"{i % 24}:30" for i in range(N)], "holds times of day as text, as in `0:30`: each of the 24"),
+    "another minus": ([f"\u2212{i % 9}" for i in range(N)], "a minus sign that is no hyphen, as in `\u22120`"),
     "times": ([f"{day} 12:30:00" for day in DAYS], "holds dates as text"),
 }
 FACTORS = {
@@ -42,6 +44,7 @@ FACTORS = {
     "doses beside a control": ["0", "10", "placebo"],
     "a few numbers": ["1", "2", "3"],
     "words": ["a", "b", "c"],
+    "a few hours": ["08:00", "12:30", "18:00"],
     "fractions": ["1/2", "1/4", "1"],
 }
 

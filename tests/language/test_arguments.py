@@ -40,6 +40,9 @@ MODEL = {
     "seed": "`Model` has no argument `seed`.",
     "na_action": "left out, with a warning",
     "sep": "bmx.read_data(path, sep=",
+    "random_seed": "`model.sample(seed=1)`",  # "Write `seed=`", which a model does not take
+    "iter": "`model.sample(draws=1000)`",
+    "n_chains": "`model.sample(chains=4)`",
     "famly": "Did you mean `family`? Its arguments: formula, data, family, link",
 }
 SAMPLE = {
@@ -60,6 +63,7 @@ ESTIMATE = {
     "data": "Data belong to the model",
     "maxiter": "has no options",
     "nAGQ": "bmx.Agq(",
+    "random_state": "`model.sample(seed=1)`",
 }
 FIT = {
     "predict": {
@@ -70,9 +74,12 @@ FIT = {
     },
     "ranef": {"condVar": "`ranef_sd()`"},
     "parameters": {"hdi_prob": "`arviz.hdi(post, prob=0.95)`"},
-    "simulate": {"nsim": "Write `simulate(n=...)`"},
+    "simulate": {"nsim": "Write `simulate(n=...)`", "random_state": "Write `seed=`."},
+    "marginal_means": {"bias_adjust": '`groups="average"`', "cov_reduce": 'at={"x": [0, 1]}'},
+    "tidy": {"exponentiate": "numpy.exp"},
     "summary": {
         "ddf": 'Write `df="kenward-roger"`',
+        "random_seed": "`model.sample(seed=1)`",
         "digits": "`summary` has no argument `digits`. Its arguments: df, vcov.",
     },
 }

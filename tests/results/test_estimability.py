@@ -68,6 +68,16 @@ def test_cells_without_rows_are_not_determined(cells, counts, question, kind):
     assert undetermined(found) == [bool(one) for one in expected]
 
 
+@pytest.mark.parametrize("text", ["ac:by = 0", "ac + ac:by > 0"])
+def test_a_coefficient_that_was_left_out_is_no_other(cells, text):
+    """`ab:by` was offered for it."""
+    for fit in cells:
+        with pytest.raises(
+            bmx.SpecError, match="`ac:by` is not a parameter: its column depends linearly on others and was left out"
+        ):
+            fit.hypothesis(text)
+
+
 @pytest.mark.parametrize("formula", ["y ~ a * b + (1 | g)", "y ~ b * a + (1 | g)"])
 @pytest.mark.parametrize("first", ["a", "b", "c"])
 def test_the_order_of_levels_does_not_matter(formula, first):

@@ -315,7 +315,8 @@ def _ridges(design: Design, spec: ModelSpec, point: PointEstimate) -> list[str]:
     """Covariance parameters that only together mean something."""
     m = point.coordinates.size
     values = np.linalg.eigvalsh(point.optimum.hessian[:m, :m]) if m else np.ones(1)
-    if values[0] > SUSPECT * values[-1]:
+    is_inside = not any(np.any(point.parameters.sd[t] > 0.0) for t in point.singular)  # where flat ridges are seen
+    if is_inside and values[0] > SUSPECT * values[-1]:
         return []
     has_residual = spec.family.is_normal and point.dispersion is not None
     return [

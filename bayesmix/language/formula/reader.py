@@ -92,7 +92,9 @@ def read_sides(text: str, *, lenient: bool = False) -> tuple[Expr | None, Expr]:
     reader = _Reader(text)
     left = None if reader.token.text == "~" else reader.strength(0)
     if reader.token.text != "~":
-        advice = FIXED if reader.token.text == "=" else "Write `response ~ terms + (terms | group)`."
+        advice = "Write `response ~ terms + (terms | group)`."
+        if reader.token.text == "=":
+            advice = FIXED if _FIXED.fullmatch(text) else f"Write `{text.replace('=', '~', 1).strip()}`."
         reader.fail_at_operand("This is not a formula: there is no `~`.", advice)
     reader.take()
     reader.is_lenient = lenient
@@ -105,6 +107,7 @@ FIXED = (
     "A parameter that is a number is an offset on its link and nothing else: `sigma = 0.5` is"
     " `sigma ~ 0 + offset(log(0.5))`, a share `zi = 0.1` is `zi ~ 0 + offset(log(0.1 / 0.9))`."
 )
+_FIXED = re.compile(r"\s*[\w.]+\s*=\s*[-+.\deE]+\s*")  # a name and a number
 _TOKEN = re.compile(
     r"""(?P<space>\s+)
     |(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?L?)

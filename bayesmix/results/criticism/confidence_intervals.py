@@ -48,7 +48,8 @@ def confidence_intervals(
     for name in names:
         if name not in possible:
             scope = "" if name not in fit.names else f' Only fixed effects have {method} intervals; use "profile".'
-            raise SpecError(f"There is no parameter `{name}` here.{nearest(name, possible)}{scope}")
+            known = [*possible, *METHODS] if len(names) == 1 else possible  # one text may be a method
+            raise SpecError(f"There is no parameter `{name}` here.{nearest(name, known)}{scope}")
     if vcov is not None and method in OF_ALL:
         raise SpecError(f'vcov= is for method="satterthwaite" or "wald"; {method}s take no covariance.')
     if method == "profile":

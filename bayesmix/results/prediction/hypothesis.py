@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -111,6 +112,7 @@ def hypotheses(fit: FitRecord, texts: tuple[str, ...], options: Options) -> pd.D
     if not texts:
         raise SpecError('Name at least one hypothesis: fit.hypothesis("x > 0").')
     read = [_read(text) for text in texts]
+    _check_left_out(fit, texts)
     if options.joint:
         return _jointly(fit, read, inference)
     index = pd.Index([one.text for one in read], name="hypothesis")
@@ -123,6 +125,16 @@ def hypotheses(fit: FitRecord, texts: tuple[str, ...], options: Options) -> pd.D
             raise TypeError(type(fit))  # records of fits are of these two kinds
     table[[_is_undetermined(fit, one) for one in read]] = np.nan
     return noted(table, inference, options.adjust)
+
+
+def _check_left_out(fit: FitRecord, texts: Iterable[str]) -> None:
+    """Refuse names of columns that were left out: those of the closest parameters are other questions."""
+    for name, text in product(fit.design.dropped, texts):
+        if re.search(rf"(?<![\w.:(`]){re.escape(name)}(?![\w.:(])", text) and name not in fit.names:
+            raise SpecError(
+                f"`{name}` is not a parameter: its column depends linearly on others and was left out, so that the data"
+                " do not tell its coefficient."
+            )
 
 
 def _is_undetermined(fit: FitRecord, one: Hypothesis) -> bool:

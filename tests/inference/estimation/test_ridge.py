@@ -62,6 +62,26 @@ def test_parameters_on_a_ridge_are_named(formula, family, names):
     assert "The data do not determine" in str(fit.summary())
 
 
+def test_a_ridge_is_named_where_the_estimate_is_on_the_boundary():
+    """Counts that differ between men alone: a correlation of -1 with a standard deviation of 1e-11 was printed."""
+    rng = np.random.default_rng(8)
+    n = rng.poisson(np.exp(1.0 + (SEX == "m") * rng.normal(size=20)[ID]))
+    n[SEX == "f"] = np.tile([2, 3, 4], 20)
+    with pytest.warns(bmx.ConvergenceWarning, match="The data do not determine `sd\\(id, sexm\\)`, `corr"):
+        fit = bmx.Model("n ~ sex + (sex | id)", DATA | {"n": n}, family="poisson").estimate()
+    assert fit.singular
+    assert fit.parameters().loc["sd(id, Intercept)", "estimate"] < 1e-6
+    assert not fit.converged
+
+
+def test_no_effects_at_all_are_no_ridge():
+    """A variance of zero has nothing beside it: there is one such point."""
+    rng = np.random.default_rng(8)
+    fit = bmx.Model("n ~ sex + (sex | id)", DATA | {"n": rng.permutation(np.tile([2, 3, 4], 40))}, "poisson").estimate()
+    assert not np.any(fit.values.sd[0] > 0.0)
+    assert fit.problems == []
+
+
 @pytest.mark.parametrize(
     ("z", "named"),
     [

@@ -246,6 +246,8 @@ REFUSED = {  # text: what the message must say, where its caret stands, what to 
     "y ~ y + x": ("also a predictor", 0, "Remove it"),
     "~ x": ("no response", 0, "`y ~ ...`"),
     "y + x": ("there is no `~`", 5, "response ~"),
+    "y = x + (1 | g)": ("there is no `~`", 2, "Write `y ~ x + (1 | g)`."),
+    "sigma = x": ("there is no `~`", 6, "Write `sigma ~ x`."),
     "sigma = 0.5": ("there is no `~`", 6, "`sigma ~ 0 + offset(log(0.5))`"),
     "y ~ x ~ z": ("single `~`", 6, ""),
     "": ("formula ends where", 0, ""),

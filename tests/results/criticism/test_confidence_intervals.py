@@ -130,5 +130,7 @@ def test_one_text_names_a_parameter_or_a_method(fitted):
     fit = fitted("sleepstudy")
     pd.testing.assert_frame_equal(fit.confint("wald"), fit.confint(method="wald"))
     pd.testing.assert_frame_equal(fit.confint("Days", method="wald"), fit.confint(["Days"], method="wald"))
+    with pytest.raises(SpecError, match=r"There is no parameter `boot` here\. Did you mean `bootstrap`"):
+        fit.confint("boot")
     with pytest.raises(SpecError, match=r"There is no parameter `Dyas` here\. Did you mean `Days`"):
         fit.confint("Dyas")
