@@ -15,10 +15,15 @@ OWN = (PACKAGE, contextlib.__file__.removesuffix(".py"))
 
 
 LONGEST = 200  # letters of a name that could have been meant
+MOST = 2_500  # letters of a message, which can quote what was given
 
 
 class BayesmixError(Exception):
     """Base class of every error that bayesmix raises on purpose."""
+
+    def __str__(self) -> str:
+        said = super().__str__()
+        return said if len(said) <= MOST else f"{said[: MOST - 505]} ... {said[-500:]}"
 
 
 class FormulaError(BayesmixError):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
 import warnings
 
 import pytest
 
 import bayesmix as bmx
-from bayesmix.errors import PACKAGE, BayesmixError, BayesmixWarning, PriorWarning, caret, nearest, warn_user
+from bayesmix.errors import MOST, PACKAGE, BayesmixError, BayesmixWarning, PriorWarning, caret, nearest, warn_user
 
 
 @pytest.mark.parametrize(
@@ -32,6 +33,17 @@ def test_the_caret_is_below_its_character(position: int) -> None:
     shown, mark = caret(text, position).split("\n")
     assert mark.index("^") == 2 + position
     assert len(shown) == 2 + len(text)  # a new line is a blank, so that there is one line
+
+
+def test_long_messages_are_cut_in_their_middle() -> None:
+    """They quote what was given, be it of a megabyte: how they begin and end says what is wrong, and what to do."""
+    said = str(BayesmixError(f"Prior `{'x' * 1_000_000}` cannot be read. Write a name."))
+    assert len(said) == MOST
+    assert said.startswith("Prior `xxx")
+    assert said.endswith("xxx` cannot be read. Write a name.")
+    for text in ("short", "x" * MOST):
+        assert str(BayesmixError(text)) == text
+    assert str(pickle.loads(pickle.dumps(BayesmixError("short")))) == "short"
 
 
 def test_warnings_point_at_the_caller() -> None:

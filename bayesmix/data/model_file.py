@@ -24,7 +24,6 @@ Figures are written with the digits that the document prints: they are not known
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -40,6 +39,7 @@ from bayesmix.data.hidden_letters import has_hidden
 from bayesmix.data.named_files import check_content, check_file
 from bayesmix.data.relation import Relation
 from bayesmix.data.relation_files import RelationSource, relation_sources
+from bayesmix.data.toml_text import read_toml
 from bayesmix.errors import SpecError, nearest
 
 Toml = Mapping[str, Any]
@@ -53,8 +53,6 @@ _SCALARS = ("n_obs", "criterion", "AIC", "BIC", "logLik", "deviance", "df_resid"
 _BY_NAME = ("parameters", "variances")  # whole names: "sd(g, x)", "var(g, x)"; those below are kind(key)
 _BY_KEY = ("std_error", "df", "t_value", "z_value", "p_value", "corr_fixef", "scaled_residuals", "n_groups")
 _FIGURES = (*_SCALARS, *_BY_NAME, *_BY_KEY, "coef")
-
-LARGEST = 1_000_000  # bytes of a model file
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +180,7 @@ def load_model_file(name_or_path: str | PathLike[str], *, outside: bool = False)
         If there is no such file, or something in it cannot be read.
     """
     path = _find(name_or_path)
-    toml = _read(path)
+    toml = read_toml(path)
     try:
         _check_texts(toml)
         return _model_file(toml, path, outside=outside)
@@ -214,23 +212,6 @@ def _find(name_or_path: str | PathLike[str]) -> Path:
         f"There is no model file `{str(name_or_path)[:200]}`.{nearest(path.stem[:200], known)} Give the path of a TOML"
         f" file, or the name of one that comes with bayesmix: {', '.join(known)}."
     )
-
-
-def _read(path: Path) -> Toml:
-    try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
-    except OSError as error:
-        raise SpecError(f"{path.name} cannot be read: {error.strerror}.") from None
-    if len(content) > LARGEST:
-        raise SpecError(f"{path.name} has more than {LARGEST} bytes: that is no model file.")
-    try:
-        return tomllib.loads(content.decode("utf-8"), parse_float=Decimal)
-    except ArithmeticError:
-        raise SpecError(f"{path.name} has a number that is too large for a float.") from None
-    except (ValueError, RecursionError) as error:  # syntax, other encodings; integers and nesting beyond all measure
-        why = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise SpecError(f"{path.name} is not TOML: {why}.") from None
 
 
 # ---- reading ----------------------------------------------------------------------------------------------------

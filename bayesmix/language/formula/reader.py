@@ -129,6 +129,13 @@ _STRENGTHS: tuple[frozenset[str], ...] = (
 )
 _NEGATION, _COMPARISON = 2, 3
 _SYNONYMS = {"**": "^", "&&": "&"}
+_TYPOGRAPHIC = {  # what word processors and web pages make of what was typed
+    **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212\uff0d", "-"),
+    **dict.fromkeys("\u02dc\u223c\uff5e", "~"),
+    **dict.fromkeys("\u00d7\u22c5\u00b7\u2217", "*"),
+    **dict.fromkeys("\u2223\u2758\uff5c\u00a6", "|"),
+    **dict.fromkeys("\u201c\u201d\u201e\u2018\u2019", '"'),
+}
 _UNCLOSED = {"`": "This backtick is not closed.", '"': "This string is not closed.", "'": "This string is not closed."}
 
 
@@ -284,8 +291,9 @@ def _tokens(text: str) -> Iterator[Token]:
     while position < len(text):
         match = _TOKEN.match(text, position)
         if match is None:
-            what = _UNCLOSED.get(text[position], f"`{text[position]}` is not part of the formula language.")
-            fail(text, position, what)
+            letter = text[position]
+            meant = f"Write `{_TYPOGRAPHIC[letter]}` for it." if letter in _TYPOGRAPHIC else ""
+            fail(text, position, _UNCLOSED.get(letter, f"`{letter}` is not part of the formula language."), meant)
         kind = str(match.lastgroup)
         if kind == "operator" and match[0].startswith("%") and match[0] != "%in%":
             fail(text, position, f"The operator `{match[0]}` is not supported.", "The only one of its kind is `%in%`.")

@@ -111,7 +111,7 @@ def averaged_terms(terms: Sequence[Term], scopes: Sequence[Scope]) -> tuple[Term
 def require_seen(terms: Sequence[Term], n: int) -> None:
     """Raise `DataError` for levels not seen in fitting, of ``n`` rows of data."""
     for term in terms:
-        unseen = np.any((term.codes < 0).reshape(-1, n), axis=0)
+        unseen = np.any((term.codes < 0).reshape(len(term.codes) // max(n, 1), n), axis=0)
         if np.any(unseen):
             count = int(np.sum(unseen))
             named = f" ({', '.join(term.unseen[:10])}{', ...' * (len(term.unseen) > 10)})" if term.unseen else ""

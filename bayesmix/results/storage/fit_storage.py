@@ -393,5 +393,5 @@ def _estimate(tree: xr.DataTree, fitted: Fitted) -> EstimateRecord:
         optimum=Optimum(**derivatives, **words["optimum"], status=Status[words["status"]]),
         coordinates=working_coordinates(fitted.design, fitted.spec),
     )
-    check_estimate(point, fitted.design)
+    check_estimate(point, fitted.design, fitted.spec)
     return EstimateRecord(fitted, point)

@@ -12,7 +12,7 @@ from bayesmix.data.design.categories import with_categories
 from bayesmix.data.design.design import Design
 from bayesmix.data.design.inputs import Arguments, Source
 from bayesmix.data.design.layout import parts_of
-from bayesmix.data.design.model_design import with_counts
+from bayesmix.data.design.model_design import check_responses, with_counts
 from bayesmix.data.design.monotonic_terms import with_monotonic_effects
 from bayesmix.data.design.rebuild import rebuild, to_frame
 from bayesmix.data.relation import Relation
@@ -99,6 +99,7 @@ def from_dataset(stored: xr.Dataset) -> Fitted:
         spec = with_counts(spec)
     spec = with_monotonic_effects(spec, to_frame(source.columns))
     spec, design = with_categories(spec, rebuild(parts_of(spec), source))
+    check_responses(spec, design)
     _check_same(words["fingerprint"], dict(fingerprint(design)))
     return Fitted(with_starts(spec, design), design, words["data_name"], words["documented"], words.get("units", {}))
 

@@ -8,15 +8,18 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.parameters.names import Parameters
+from bayesmix.language.formula.model_spec import ModelSpec
 from bayesmix.results.storage.store_files import Damage
 
 Shape = tuple[int, ...]
 Expected = Iterator[tuple[str, Array, Shape]]  # what it is called, the array, and the shape that it should have
 
 
-def check_estimate(point: PointEstimate, design: Design) -> None:
-    """Raise `Damage` where an estimate's arrays are not of its design."""
+def check_estimate(point: PointEstimate, design: Design, spec: ModelSpec) -> None:
+    """Raise `Damage` where an estimate's arrays are not of its design, or its dispersion not of its family."""
     _check(_of_estimate(point, design))
+    if (point.dispersion is None) is not (spec.dispersion is None):
+        raise Damage(f"the dispersion is {point.dispersion}, where that of the model is {spec.dispersion}")
 
 
 def check_draws(values: Parameters, stats: Mapping[str, Array], state: Array | None, design: Design) -> None:

@@ -228,6 +228,14 @@ def test_all_rows_missing_are_all_nan(linear):
         assert linear.predict(pd.DataFrame({"x": [np.nan, np.nan]}), groups="average").isna().all(axis=None)
 
 
+@pytest.mark.parametrize("scope", SCOPES)
+def test_without_rows_there_is_a_table_without_rows(linear, counts, draws, scope):
+    """What a filter leaves can be nothing: of fitted groups it was an error of shapes."""
+    for fit in (linear, counts, draws):
+        found = fit.predict(NEW.iloc[:0], groups=scope)
+        assert (len(found), list(found.columns)) == (0, list(fit.predict(NEW.iloc[:1], groups=scope).columns))
+
+
 def test_effects_know_the_scopes_too(linear):
     at = {"cat": "A", "sub": "a"}
     fitted = linear.slopes("x", groups={"sub": "zero"})

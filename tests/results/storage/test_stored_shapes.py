@@ -31,12 +31,21 @@ def of_estimate(estimate):
 
 def test_estimates(fitted):
     fit = fitted("sleepstudy")
-    check_estimate(fit.point, fit.design)
+    check_estimate(fit.point, fit.design, fit.spec)
     damaged = list(of_estimate(fit.point))
     assert len(damaged) == 9
     for point in damaged:
         with pytest.raises(Damage, match=r"has the shape \(.*\), where the model has \("):
-            check_estimate(point, fit.design)
+            check_estimate(point, fit.design, fit.spec)
+
+
+def test_dispersions_are_of_the_family(fitted):
+    fit, counts = fitted("sleepstudy"), fitted("esoph poisson")
+    check_estimate(counts.point, counts.design, counts.spec)
+    with pytest.raises(Damage, match="the dispersion is None, where that of the model is sigma"):
+        check_estimate(replace(fit.point, dispersion=None), fit.design, fit.spec)
+    with pytest.raises(Damage, match=r"the dispersion is 3\.0, where that of the model is None"):
+        check_estimate(replace(counts.point, dispersion=3.0), counts.design, counts.spec)
 
 
 @pytest.mark.parametrize("part", ["beta", "sd", "corr", "b", "dispersion"])
