@@ -106,6 +106,10 @@ class Priors:
         for columns in self.ordered:
             yield columns, [natural(self.fixed[j]) for j in columns]
 
+    def moments(self, beta: Array, beta_cov: Array) -> tuple[Array, Array]:
+        """Mean ``(p,)`` and covariance ``(p, p)`` of gamma, from those of the fixed effects."""
+        return self.contrast @ beta, self.contrast @ beta_cov @ self.contrast.T
+
     @property
     def joint(self) -> set[int]:
         """Places in gamma of parameters whose prior is one of several together."""

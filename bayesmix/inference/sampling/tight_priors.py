@@ -28,8 +28,8 @@ def tight_priors(priors: Priors, design: Design, spec: ModelSpec, point: PointEs
     ``s``, is ``(g - m) s^2 / (s^2 + t^2)`` from there under a prior with mean ``m`` and standard deviation ``t``. Where
     coefficients run off, the standard error is none, and a prior is what keeps them.
     """
-    gamma = priors.contrast @ point.beta
-    errors = np.sqrt(np.maximum(np.diagonal(priors.contrast @ point.beta_cov @ priors.contrast.T), 0.0))
+    gamma, covariance = priors.moments(point.beta, point.beta_cov)
+    errors = np.sqrt(np.maximum(np.diagonal(covariance), 0.0))
     found = []
     columns = zip(priors.names, priors.fixed, gamma, errors, strict=True)
     for j, (name, prior, estimate, error) in enumerate(columns):

@@ -63,7 +63,7 @@ def _together(parts: list[Proposed]) -> Proposed:
 def _batches(approximation: GaussianApproximation, n: int, tries: tuple[int, ...]) -> Iterator[slice]:
     """Rows with several predictors have all effects of a level at once: of `level_proposals`."""
     effects = sum(levels * k for levels, k in approximation.target.problem.coordinates.pattern.shapes)
-    at_once = 6 * tries[0] * effects if approximation.problem.likelihood.R > 1 else 0
+    at_once = 6 * tries[0] * effects if approximation.has_blocks else 0
     most = max(1, NUMBERS // (4 * approximation.size + at_once))
     for rows in approximation.target.batches(n):
         for begin in range(rows.start, rows.stop, most):

@@ -100,7 +100,7 @@ def fit_first(approximation: GaussianApproximation, point: PointEstimate, rng: n
     """Fit the proposal of theta, to the approximation's posterior first, then to the model's own as it is estimated."""
     mixture = first_mixture(approximation, point, rng)
     ladder, found = _ladder(approximation), FittedProposal(approximation, mixture, LADDER[0], 0.0)
-    if approximation.problem.likelihood.R > 1:
+    if approximation.has_blocks:
         found = _with_telling(replace(found, tries=ladder[0]), rng)
     return _with_more(found, ladder, rng)
 
@@ -109,7 +109,7 @@ def _with_more(first: FittedProposal, ladder: Sequence[tuple[int, ...]], rng: np
     """As many proposals a level as are needed; where they do not help, the mixture is fitted to the model's density."""
     best = replace(first, efficiency=0.0)
     rows = first.approximation
-    enough = BLOCKS_GOOD if rows.problem.likelihood.R > 1 and rows.size * np.prod(ladder[0]) > CHEAP else GOOD
+    enough = BLOCKS_GOOD if rows.has_blocks and rows.size * np.prod(ladder[0]) > CHEAP else GOOD
     for tries in ladder:
         trial = replace(first, tries=tries)
         efficiency = _pilot(trial, PILOT, rng).efficiency
@@ -152,7 +152,7 @@ def with_telling(found: Weighted, rng: np.random.Generator, limit: float) -> Fit
     Weights of rows with one predictor are not asked: those models explore all of their parameters, where any.
     """
     old = found.proposal.approximation
-    if old.is_joint or old.problem.likelihood.R == 1:
+    if old.is_joint or not old.has_blocks:
         return None
     explored = old.target.explored
     gamma = coefficients(old.target, found.proposed.shift)
@@ -190,7 +190,7 @@ def with_more_tries(found: Weighted, rng: np.random.Generator) -> FittedProposal
     None for rows with one predictor, and where all parameters are explored: those are fitted by `fit_jointly`.
     """
     old = found.proposal.approximation
-    if old.is_joint or old.problem.likelihood.R == 1:
+    if old.is_joint or not old.has_blocks:
         return None
     more = [tries for tries in _ladder(old) if np.prod(tries) > np.prod(found.proposal.tries)]
     first = replace(_refitted(found, old, rng), tries=(*more, found.proposal.tries)[0])

@@ -85,6 +85,11 @@ class GaussianApproximation:
         return replace(self, alike=alike, positive=positive)
 
     @property
+    def has_blocks(self) -> bool:
+        """Whether rows have several predictors."""
+        return self.problem.likelihood.R > 1
+
+    @property
     def size(self) -> int:
         """Number of linear predictors of all rows: a measure of the cost of their densities."""
         return len(self.problem.offset)
@@ -168,8 +173,8 @@ def fit_approximation(
     problem = generalized_problem(design, point.coordinates, spec)
     point = with_numbers_moved(problem, design, priors, point)
     log_dispersion = np.log(float(point.dispersion or 1.0))
-    gamma = priors.contrast @ point.beta
-    width = np.sqrt(np.maximum(np.diagonal(priors.contrast @ point.beta_cov @ priors.contrast.T), 1e-12))
+    gamma, covariance = priors.moments(point.beta, point.beta_cov)
+    width = np.sqrt(np.maximum(np.diagonal(covariance), 1e-12))
     fixed = [_match_prior(prior, at[None], sd) for prior, at, sd in zip(priors.fixed, gamma, width, strict=True)]
     if problem.likelihood.R > 1:
         point = within_priors(problem, design, priors, point, fixed)

@@ -129,7 +129,7 @@ def _states(found: _Drawn, log_weights: Array, rng: np.random.Generator) -> tupl
     Draws of a seed of models of one predictor stay what they are, as in `_Drawn.is_good`.
     """
     picked, accepted = metropolis(log_weights, found.thin, rng)
-    if found.all.proposal.approximation.problem.likelihood.R > 1:
+    if found.has_blocks:
         picked = rotate(log_weights, found.thin, rng)
     return picked + np.arange(len(log_weights))[:, None] * found.length, accepted
 
@@ -163,10 +163,14 @@ class _Drawn:
     is_interrupted: bool
 
     @property
+    def has_blocks(self) -> bool:
+        """Whether rows have several predictors."""
+        return self.all.proposal.approximation.has_blocks
+
+    @property
     def is_good(self) -> bool:
         """Whether neither the tail of the weights nor their spread asks for better proposals."""
-        is_one = self.all.proposal.approximation.problem.likelihood.R == 1
-        return self.is_bounded and self.all.efficiency >= (POOR if is_one else BLOCKS_POOR)
+        return self.is_bounded and self.all.efficiency >= (BLOCKS_POOR if self.has_blocks else POOR)
 
     @property
     def is_bounded(self) -> bool:
@@ -175,7 +179,7 @@ class _Drawn:
         Nor the largest of them: tail quantiles are not right where a chain stays out there. Models of one predictor are
         not asked for that, so that their draws of a seed stay what they are.
         """
-        is_held = self.all.longest > STAY * self.thin and self.all.proposal.approximation.problem.likelihood.R > 1
+        is_held = self.all.longest > STAY * self.thin and self.has_blocks
         return self.pareto_k <= PROPOSAL_K_LIMIT and not is_held
 
 
@@ -184,7 +188,7 @@ def _least(found: _Drawn) -> int:
 
     Models of one predictor are left as they are, as in `_Drawn.is_good`.
     """
-    return found.thin if found.all.proposal.approximation.problem.likelihood.R > 1 else 1
+    return found.thin if found.has_blocks else 1
 
 
 def _better(later: _Drawn, earlier: _Drawn) -> _Drawn:
@@ -193,7 +197,7 @@ def _better(later: _Drawn, earlier: _Drawn) -> _Drawn:
     Where the later one was stopped, its proposals are all there are to take. Models of one predictor are left as they
     are, as in `_Drawn.is_good`.
     """
-    if later.is_interrupted or later.all.proposal.approximation.problem.likelihood.R == 1:
+    if later.is_interrupted or not later.has_blocks:
         return later
     order = [(one.is_bounded, one.pareto_k <= PROPOSAL_K_LIMIT, one.all.efficiency) for one in (later, earlier)]
     return later if order[0] >= order[1] else earlier
@@ -240,7 +244,7 @@ def in_user_units(approximation: GaussianApproximation, theta: Array, proposed: 
 def _thin(approximation: GaussianApproximation, tries: tuple[int, ...], efficiency: float, draws: int) -> int:
     """Proposals for each draw kept: the more, the fewer of them are effective; more still where they are cheap."""
     work = approximation.size * int(np.prod(tries)) + approximation.target.numbers
-    enough = BLOCKS_ENOUGH if approximation.problem.likelihood.R > 1 else ENOUGH
+    enough = BLOCKS_ENOUGH if approximation.has_blocks else ENOUGH
     needed = enough / max(efficiency, 1e-6)
     wanted = CHEAP_THIN if work <= CHEAP else min(THIN, int(np.ceil(needed - FRACTION)))
     effects = sum(levels * k for levels, k in approximation.target.problem.coordinates.pattern.shapes)

@@ -112,7 +112,7 @@ class LevelProposals:
         factor = self.approximation.target.problem.coordinates.factors[number]
         mean, root, rhs = given_later(self.factorisation, number, self.combination, later)
         tries = self.tries[number] if number < len(self.tries) else 1
-        if number == 0 and self.approximation.problem.likelihood.R > 1:
+        if number == 0 and self.approximation.has_blocks:
             return self._pick_at_once((mean, root, rhs), tries, rest)
         trials, ratios = [], []
         prior = _Prior(self.factorisation, number, rhs)
@@ -180,7 +180,7 @@ class LevelProposals:
         may be so little that its effects are as large as their standard deviation lets them be.
         """
         of_prior = self._of_prior(mean.shape[1], tries)
-        if of_prior and self.approximation.problem.likelihood.R > 1:
+        if of_prior and self.approximation.has_blocks:
             cube = 0.0  # the prior's tails are enough; with one predictor both stay, which its draws of a seed rest on
         own = _spherical(tries - of_prior, self.rng.random(mean.shape), cube)
         if not of_prior:

@@ -91,12 +91,11 @@ def reparametrise(design: Design, spec: ModelSpec, priors: Priors, point: PointE
     terms = _terms(design, spec, priors, point)
     split = split_priors(priors)
     own = list(split.coefficients)
-    gamma = priors.contrast @ point.beta
+    gamma, covariance = priors.moments(point.beta, point.beta_cov)
     values = [inside((number.prior,), np.array([number.value(gamma, point.dispersion)])) for number in split.numbers]
     coefficients = inside(split.fixed, gamma[own])
     gamma = split.gamma(coefficients, values, join=np.concatenate)
     beta = np.linalg.solve(priors.contrast, gamma) if len(gamma) else gamma
-    covariance = priors.contrast @ point.beta_cov @ priors.contrast.T
     numbers = tuple(
         _move([number.prior], value[0], number.error(covariance, design.n))
         for number, value in zip(split.numbers, values, strict=True)

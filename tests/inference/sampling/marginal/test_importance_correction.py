@@ -270,8 +270,7 @@ def test_effects_that_vanish_are_no_obstacle() -> None:
 
 def test_a_run_that_is_certified_is_not_replaced_by_one_that_is_not() -> None:
     """One whose chains stayed a little too long gave way to a later one of Pareto k .6, for its efficiency."""
-    likelihood = SimpleNamespace(R=2)
-    approximation = SimpleNamespace(problem=SimpleNamespace(likelihood=likelihood))
+    approximation = SimpleNamespace(has_blocks=True)
 
     def drawn(k: float, efficiency: float, longest: float) -> Any:
         proposals = SimpleNamespace(approximation=approximation)
