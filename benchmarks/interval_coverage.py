@@ -4,7 +4,7 @@ uv run python benchmarks/interval_coverage.py                          # designs
 uv run python benchmarks/interval_coverage.py --minutes 30 "balanced" "crossed"
 
 Data are drawn here, by NumPy alone. Counts are kept in benchmarks/interval_coverage.csv, which the site has, and added
-to: data sets have seeds by number. Intervals that take many refits are found for one data set in `SELDOM`.
+to: data sets have seeds by number. The slow tests take intervals with many refits of one data set in `SELDOM`.
 """
 
 from __future__ import annotations
@@ -127,8 +127,8 @@ DESIGNS = {
 }
 
 
-def held(design: Design, number: int) -> list[Row]:
-    """All kinds of intervals of one data set."""
+def held(design: Design, number: int, seldom: int) -> list[Row]:
+    """All kinds of intervals of one data set, bootstraps of one in several."""
     rng = np.random.default_rng([number, 7])
     rows, new = design.data(rng)
     found: list[Row] = []
@@ -137,7 +137,7 @@ def held(design: Design, number: int) -> list[Row]:
         model = bmx.Model(design.formula, rows, family=design.family)
         fit = model.estimate()
         for kind in design.kinds:
-            if kind != "bootstrap" or number % SELDOM == 0:
+            if kind != "bootstrap" or number % seldom == 0:
                 found += KINDS[kind](design, model, fit, new, number)
     return found
 
@@ -265,9 +265,9 @@ KINDS: dict[str, Callable[..., Held]] = {
 # ---- counts ----------------------------------------------------------------------------------------------------------
 
 
-def counted(name: str, first: int, n: int) -> Counter[tuple[str, str, bool]]:
+def counted(name: str, first: int, n: int, seldom: int = SELDOM) -> Counter[tuple[str, str, bool]]:
     """Counts of kinds, targets and whether they hold, over data sets ``first, first + 1, ...``."""
-    return Counter(row for number in range(first, first + n) for row in held(DESIGNS[name], number))
+    return Counter(row for number in range(first, first + n) for row in held(DESIGNS[name], number, seldom))
 
 
 def shares(counts: Counter[tuple[str, str, bool]]) -> dict[tuple[str, str], tuple[int, float]]:
@@ -317,7 +317,7 @@ def main() -> None:
         found = kept()
         name = min(given.designs or DESIGNS, key=lambda one: found[one][0])
         number, counts = found[name]
-        counts.update(counted(name, number, given.piece))
+        counts.update(counted(name, number, given.piece, seldom=1))
         found[name] = (number + given.piece, counts)
         keep(found)
         print(f"{name}: {number + given.piece} data sets", flush=True)

@@ -340,13 +340,16 @@ def replicate(setting: Setting, seed: np.random.SeedSequence) -> tuple[Array, bo
 
 
 def _nearly_independent(setting: Setting, fitted: Fitted, seed: int) -> tuple[PosteriorRecord, Array, float]:
-    """A posterior, its scalars ``(chain, draw, m)``, and how many independent draws the least mixed is worth."""
+    """A posterior, its scalars ``(chain, draw, m)``, and how many independent draws the least mixed is worth.
+
+    Draws that the sampler itself does not trust are not made more: that takes longest, and nothing comes of it.
+    """
     draws = first = max(math.ceil(setting.ranks * setting.thin / CHAINS), 4)
     while True:
         found = sample_model(fitted, setting.fitted_priors, setting.sampler, Schedule(draws, CHAINS, seed))
         values = _scalars(fitted, found.with_effects)
         size = _smallest_ess(values)
-        if size >= setting.ranks or draws == LONGEST * first:
+        if size >= setting.ranks or draws == LONGEST * first or not _is_trusted(found):
             return found, values, size
         draws = math.ceil(min(SPARE * draws * setting.ranks / max(size, 1.0), LONGEST * first))
 

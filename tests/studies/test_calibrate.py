@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -217,6 +218,26 @@ def test_reasons_of_data_that_could_not_be_fitted_are_counted(monkeypatch: pytes
     left = iter(2 * [SpecError("The family is refused.")])
     with pytest.raises(SpecError, match=r"None of .* fitted\.\n     2  SpecError: The family is refused"):
         calibrate(model(), 2, ranks=19, progress=False)
+
+
+def test_draws_that_are_not_trusted_are_not_made_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twenty times as many of a proposal that does not fit took most of the time of a study."""
+    module, asked = import_module("bayesmix.studies.calibrate"), []
+
+    def sample_model(fitted, priors, sampler, schedule):
+        asked.append(schedule.draws)
+        return SimpleNamespace(with_effects=None)
+
+    monkeypatch.setattr(module, "sample_model", sample_model)
+    drawn = np.arange(12.0).reshape(2, 1, 6)
+    monkeypatch.setattr(module, "_scalars", lambda fitted, values: drawn if values is None else drawn[0, 0])
+    monkeypatch.setattr(module, "_smallest_ess", lambda values: 2.0)
+    for trusted in (False, True):
+        asked.clear()
+        monkeypatch.setattr(module, "_is_trusted", lambda found, trusted=trusted: trusted)
+        found = calibrate(model(), 1, ranks=19, progress=False)
+        assert found.uncertified is not None
+        assert asked == ([19] if not trusted else [19, 271, 380])
 
 
 def test_nothing_certified_is_no_proof(monkeypatch: pytest.MonkeyPatch) -> None:

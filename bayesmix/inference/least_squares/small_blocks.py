@@ -15,6 +15,7 @@ FEW = 4  # rows up to which many triangular systems are solved row by row, all a
 MANY = 8  # effects from which products of whole matrices cost less than those of their entries
 
 
+ROUNDING = 100.0 * np.finfo(float).eps  # times the size squared: what a factorisation cannot be off by, relatively
 SMALL = 100  # systems up to which NumPy's functions do as well as loading SciPy's
 TILE = 128  # rows of a square that are mirrored at once: as many as the processor keeps near
 
@@ -24,12 +25,12 @@ class NotPositiveError(np.linalg.LinAlgError):
 
     def __init__(self, positive: Array) -> None:
         super().__init__("a block is not positive definite")
-        self.positive = positive  # (...,) which of them are, as far as is known
+        self.positive = positive  # (...,) which of them are, as each by itself would be found
 
-    def points(self, n: int) -> Array:
-        """Which of ``n`` points that blocks ``(n, ...)`` are of have none that is not: ``(n,) bool``."""
+    def points(self, n: int) -> Array | None:
+        """Which of ``n`` points that blocks ``(n, ...)`` are of have none that is not: ``(n,) bool``; None of others."""
         if len(self.positive) != n:
-            return np.zeros(n, bool)
+            return None
         return np.asarray(self.positive.reshape(n, -1).all(axis=1))
 
 
@@ -78,8 +79,26 @@ def cholesky_and_inverse(M: Array) -> tuple[Array, Array]:
     try:
         L = np.linalg.cholesky(M)
     except np.linalg.LinAlgError as error:
-        raise NotPositiveError(np.linalg.eigvalsh(M)[..., 0] > 0.0) from error
+        raise NotPositiveError(_are_positive(M)) from error
     return L, np.linalg.inv(L)
+
+
+def _are_positive(M: Array) -> Array:
+    """Which of many matrices ``(..., k, k)`` LAPACK factorises: eigenvalues tell, and itself what is near zero."""
+    values = np.linalg.eigvalsh(M)
+    rounding = ROUNDING * M.shape[-1] ** 2 * np.abs(values).max(axis=-1)
+    found = values[..., 0] > rounding
+    for place in zip(*np.nonzero(~(np.abs(values[..., 0]) > rounding)), strict=True):  # numbers that are none, too
+        found[place] = _is_positive(M[place])
+    return np.asarray(found)
+
+
+def _is_positive(M: Array) -> bool:
+    try:
+        np.linalg.cholesky(M)
+    except np.linalg.LinAlgError:
+        return False
+    return True
 
 
 def inverse_of_lower(L: Array) -> Array:

@@ -149,7 +149,28 @@ def test_one_block_that_is_not_positive_definite_is_refused_among_others(block):
     with pytest.raises(NotPositiveError) as refused:
         cholesky_and_inverse(np.stack([np.eye(k), np.array(block)]))
     np.testing.assert_array_equal(refused.value.points(2), [True, False])
-    assert not refused.value.points(5).any()  # of blocks that are not one a point nothing is known
+    assert refused.value.points(5) is None  # of blocks that are not one a point nothing is known
+
+
+def test_blocks_that_are_nearly_singular_are_found_as_each_by_itself():
+    """Whether LAPACK factorises them is rounding; eigenvalues say something else of a part."""
+    rng = np.random.default_rng(7)
+    roots = rng.normal(size=(3000, 3, 2))
+    blocks = roots @ np.swapaxes(roots, -1, -2) + 1e-16 * np.eye(3)
+    with pytest.raises(NotPositiveError) as refused:
+        cholesky_and_inverse(blocks)
+
+    def is_factorised(block):
+        try:
+            np.linalg.cholesky(block)
+        except np.linalg.LinAlgError:
+            return False
+        return True
+
+    each = np.array([is_factorised(block) for block in blocks])
+    assert 0.1 < each.mean() < 0.9
+    assert (each != (np.linalg.eigvalsh(blocks)[:, 0] > 0.0)).any()
+    np.testing.assert_array_equal(refused.value.points(len(blocks)), each)
 
 
 @pytest.mark.parametrize("q", [7, 140])

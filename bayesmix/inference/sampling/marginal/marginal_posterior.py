@@ -190,11 +190,13 @@ class MarginalPosterior:
     def _where_it_can_be(self, theta: Array, error: np.linalg.LinAlgError) -> Array:
         """`_own_density` of points of which some cannot be factorised: of the others, or of halves if nobody knows."""
         n = len(theta)
-        known = error.points(n) if isinstance(error, NotPositiveError) else np.zeros(n, bool)
-        parts = [known] if known.any() and not known.all() else [np.arange(n) < n // 2, np.arange(n) >= n // 2]
+        left = error.points(n) if isinstance(error, NotPositiveError) else None
+        is_known = left is not None and not left.all()
+        parts = [left] if left is not None and is_known else [np.arange(n) < n // 2, np.arange(n) >= n // 2]
         value = np.full(n, -np.inf)
-        for part in parts if n > 1 else []:
-            value[part] = self._own_density(theta[part])[0]
+        for part in parts if is_known or n > 1 else []:
+            if part.any():
+                value[part] = self._own_density(theta[part])[0]
         return value
 
     def _in_range(self, theta: Array, own: Array) -> Array:

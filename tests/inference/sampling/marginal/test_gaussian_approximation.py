@@ -18,6 +18,7 @@ from bayesmix.data.design.layout import parts_of
 from bayesmix.inference.estimation.conditional_mode import generalized_problem
 from bayesmix.inference.estimation.estimate import estimate
 from bayesmix.inference.estimation.methods import Laplace
+from bayesmix.inference.least_squares.cholesky import Factorisation
 from bayesmix.inference.least_squares.incidence import effects_on_rows
 from bayesmix.inference.parameters.priors_in_force import resolve
 from bayesmix.inference.sampling.marginal import gaussian_approximation as module
@@ -30,6 +31,7 @@ from bayesmix.inference.sampling.marginal.gaussian_approximation import (
     predictor,
 )
 from bayesmix.inference.sampling.marginal.log_dispersion import dispersion_given
+from bayesmix.inference.sampling.marginal.marginal_posterior import MarginalPosterior
 from bayesmix.inference.sampling.marginal.row_quadratics import match_rows
 from bayesmix.language.formula.model_spec import make_spec
 from bayesmix.language.priors.prior import Prior
@@ -263,6 +265,28 @@ def test_where_rows_have_no_integral_at_the_estimate_the_density_is_that_of_posi
     target = replace(found.target, excess=excess)
     assert not target.is_own(theta)[0].any()
     np.testing.assert_allclose(target(theta), found.positive.target(theta), **EXACT)
+
+
+def test_points_that_cannot_be_factorised_are_found_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where none can be: halves of halves of these were tried, most of the time of a posterior by few rows."""
+    found, _ = bent_upwards()
+    own, whole = replace(found.target, fallback=None), MarginalPosterior.factorise
+    tried: list[int] = []
+
+    def counting(target: MarginalPosterior, theta: np.ndarray) -> Factorisation:
+        tried.append(len(theta))
+        return whole(target, theta)
+
+    monkeypatch.setattr(MarginalPosterior, "factorise", counting)
+    theta = np.random.default_rng(4).normal(0.0, 2.5, (60, own.size))
+    values = own(theta)
+    assert tried[0] == 60
+    assert tried[-1] == np.isfinite(values).sum()
+    assert len(tried) <= 3
+    tried.clear()
+    none = np.repeat(theta[~np.isfinite(values)], 10, axis=0)[:10]
+    assert np.isneginf(own(none)).all()
+    assert tried == [10]
 
 
 @pytest.mark.slow
