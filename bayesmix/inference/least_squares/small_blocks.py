@@ -28,7 +28,7 @@ class NotPositiveError(np.linalg.LinAlgError):
         self.positive = positive  # (...,) which of them are, as each by itself would be found
 
     def points(self, n: int) -> Array | None:
-        """Which of ``n`` points that blocks ``(n, ...)`` are of have none that is not: ``(n,) bool``; None of others."""
+        """Which of ``n`` points that blocks ``(n, ...)`` are of have none that is not, ``(n,) bool``; or None."""
         if len(self.positive) != n:
             return None
         return np.asarray(self.positive.reshape(n, -1).all(axis=1))
