@@ -191,12 +191,10 @@ class MarginalPosterior:
         """`_own_density` of points of which some cannot be factorised: of the others, or of halves if nobody knows."""
         n = len(theta)
         left = error.points(n) if isinstance(error, NotPositiveError) else None
-        is_known = left is not None and not left.all()
-        parts = [left] if left is not None and is_known else [np.arange(n) < n // 2, np.arange(n) >= n // 2]
+        halves = [np.arange(n) < n // 2, np.arange(n) >= n // 2] if n > 1 else []
         value = np.full(n, -np.inf)
-        for part in parts if is_known or n > 1 else []:
-            if part.any():
-                value[part] = self._own_density(theta[part])[0]
+        for part in halves if left is None or left.all() else [left] if left.any() else []:
+            value[part] = self._own_density(theta[part])[0]
         return value
 
     def _in_range(self, theta: Array, own: Array) -> Array:
