@@ -340,6 +340,26 @@ def test_rises_of_separated_outcomes_are_measured_from_what_the_deviance_tends_t
     assert best == pytest.approx(2.0 + RISE, abs=1e-3)
 
 
+@pytest.mark.slow
+@pytest.mark.rotating
+def test_effects_that_cancel_where_counts_are_have_standard_deviations_without_end() -> None:
+    """Searches gave up after 1 000 evaluations: with a correlation of minus one no count tells how large both are."""
+    data = random_problem(20261129697, GENERALIZED).data
+    (count,) = np.flatnonzero(data["y"])
+    x = float(data["x"][count])
+    with pytest.warns(bmx.ConvergenceWarning, match="separates the outcomes"):
+        fit = bmx.Model("y ~ x + (x | g)", data, family="poisson").estimate()
+    C, T = fit.point.coordinates.C[0], fit.point.coordinates.T
+    far = np.linalg.solve(C, 1e3 * np.array([[1.0, 0.0], [-1.0 / x, 0.0]]))  # no variance at the row of the count
+    theta = fit.point.coordinates.structures[0].theta(far)
+    beta = np.linalg.solve(T, np.array([-45.0 * x, 45.0]))
+    rise = safe(DenseLaplace(fit))(np.concatenate([theta, beta]))[0] - fit.criterion
+    assert rise < 0.1
+    with pytest.warns(bmx.ConvergenceWarning, match="however far out"):
+        table = fit.confint(["sd(g, Intercept)", "sd(g, x)"])
+    assert table.to_numpy().tolist() == [[0.0, math.inf]] * 2
+
+
 def fit_without(data: pd.DataFrame, response: str, coding: str, family: str) -> pd.DataFrame:
     return bmx.Model(f"{response} ~ {coding} + (1 | g)", data, family=family).estimate().confint()
 

@@ -243,7 +243,6 @@ def log_determinant(problem: GeneralizedProblem, factorisation: Factorisation) -
     return value
 
 
-@np.errstate(all="ignore")  # trial steps may overflow; what they give is then not finite, and refused
 def find_mode(
     problem: GeneralizedProblem,
     Lambdas: Sequence[Array],
@@ -264,17 +263,31 @@ def find_mode(
     numpy.linalg.LinAlgError
         If no finite mode is found, or none within a number of steps; a `LostModeError` where there is hardly any.
     """
-    coordinates = problem.coordinates
+    if start is not None:
+        try:
+            return _searched_mode(problem, Lambdas, fixed, dispersion, start)
+        except LostModeError:
+            raise
+        except np.linalg.LinAlgError:  # means far out, whose weights leave no digit of the penalty, among them
+            pass
+    return _searched_mode(problem, Lambdas, fixed, dispersion, None)
+
+
+@np.errstate(all="ignore")  # trial steps may overflow; what they give is then not finite, and refused
+def _searched_mode(
+    problem: GeneralizedProblem, Lambdas: Sequence[Array], fixed: Array, dispersion: float, start: Effects | None
+) -> Mode:
+    """The mode that damped Newton steps from a start lead to."""
 
     def at(effects: Effects) -> _Point:
         b = [part @ Lambda.T for part, Lambda in zip(effects.u, Lambdas, strict=True)]
-        eta = fixed + add_effects(coordinates, b) + problem.flat.X @ effects.flat
+        eta = fixed + add_effects(problem.coordinates, b) + problem.flat.X @ effects.flat
         return _Point(effects, b, eta, _penalised(problem, eta, effects.u, dispersion))
 
-    zeros = [np.zeros((f.levels, f.k)) for f in coordinates.factors]
+    zeros = [np.zeros((f.levels, f.k)) for f in problem.coordinates.factors]
     point = at(Effects(zeros, problem.flat.start) if start is None else start)
     if not math.isfinite(point.objective) and start is not None:
-        return find_mode(problem, Lambdas, fixed, dispersion)
+        raise np.linalg.LinAlgError("there is nothing to start from")
     polished, size, scoring = False, math.inf, 0
     for _ in range(MAX_STEPS):
         first, second = problem.likelihood.newton(point.eta, np.asarray(dispersion))
@@ -296,9 +309,8 @@ def find_mode(
         close = NEWTON_CLOSE if at_point.is_newton else SCORING_CLOSE
         polished = size < close * (1.0 + point.effects.length)
     if not math.isfinite(point.objective) or not (polished or size < UNDONE * (1.0 + point.effects.length)):
-        if start is not None:
-            return find_mode(problem, Lambdas, fixed, dispersion)
-        raise (LostModeError if scoring > MAX_SCORING else np.linalg.LinAlgError)("no conditional mode was found")
+        error = LostModeError if scoring > MAX_SCORING and start is None else np.linalg.LinAlgError
+        raise error("no conditional mode was found")
     jet = problem.jet(point.eta, dispersion)
     factorisation = _at_mode(problem, Lambdas, -jet[2])
     return Mode(point.effects.u, point.b, point.effects.flat, point.eta, jet, factorisation, point.objective)

@@ -35,6 +35,7 @@ CLOSED = 1e-9  # relative width of a bracket
 VERIFIED = 1e-4  # of the deviance at a limit
 SLACK = 1.0  # of the deviance above the critical value to which other minima are looked for
 APART = 1e-3  # of roots of the deviance, relative, between which a curve can be drawn
+HIGH = 1.5  # root of the rise over its critical value from which on another valley may be meant
 NEXT = 'Fixed effects have method="wald"; or sample (model.sample()), whose intervals need no search'
 
 
@@ -177,7 +178,7 @@ def _searched(curve: Curve, rise: float, side: int, end: float) -> Limit | None:
     search = _Search(curve.summit, side, goal, (curve.spread, min(goal * curve.spread, held.longest)))
     for _ in range(MAX_POINTS):
         c = float(np.clip(search.next(), *held.ends))
-        point = curve.lowest(c, curve.moved(search.last, c, search.tangent()), search.last.inverse)
+        point = _next(curve, search, c)
         if not (abs(point.rise - rise) < 0.5 * VERIFIED or search.is_closed or (c == end and point.root < goal)):
             search.add(point)
             continue
@@ -190,6 +191,15 @@ def _searched(curve: Curve, rise: float, side: int, end: float) -> Limit | None:
             break
         search.leave_for(best)
     return NOT_FOUND
+
+
+def _next(curve: Curve, search: _Search, c: float) -> Point:
+    """The minimum that the last one leads to along the tangent; where that is none, or high, the inner one as it is."""
+    point = curve.lowest(c, curve.moved(search.last, c, search.tangent()), search.last.inverse)
+    if (point.is_minimum and point.root < HIGH * search.goal) or search.inner.c == 0.0:
+        return point
+    other = curve.lowest(c, curve.stretched(search.inner, c))
+    return other if other.is_minimum or other.rise < point.rise else point
 
 
 def _refined(point: Point, rise: float) -> float:
@@ -225,6 +235,8 @@ class _Search:
             self.outer = point if point.is_minimum else replace(point, rise=math.inf)
         else:
             self.inner = point
+            if self.outer is not None and math.isinf(self.outer.rise) and len(self.widths) > 1:
+                self.outer = None  # nothing was found there; from here something may be
         if point.is_minimum or not is_beyond:
             self.last, self.before = point, self.last
         self.widths.append(self._width)

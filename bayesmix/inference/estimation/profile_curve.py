@@ -14,10 +14,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bayesmix.arrays import Array
+from bayesmix.inference.estimation.held_coordinate import HeldSd
 from bayesmix.inference.estimation.held_deviance import HeldDeviance
 from bayesmix.inference.estimation.optimise import descend, difference
 
-MAX_WORK = 1000  # evaluations of the deviance for one limit: regular ones take 15 to 100, a few 400
+MAX_WORK = 2500  # evaluations of the deviance for one limit: regular ones take 15 to 100, of separated rows up to 2 100
 GRADIENT = 1e-4  # of the deviance, by standard errors, at a minimum
 ROUGH = 0.5  # the same of a first look at another valley
 STALLED = 1e-2  # slope that a minimum must not have
@@ -122,6 +123,15 @@ class Curve:
     def moved(self, point: Point, c: float, tangent: Array | None = None) -> Array:
         """The others' best at another coordinate, along a line."""
         return np.asarray(point.z + (c - point.c) * (self.tangent if tangent is None else tangent))
+
+    def stretched(self, point: Point, c: float) -> Array:
+        """The others as they are at a point, but for the covariance of a held standard deviation, which is as large."""
+        deviance, z = self.deviance, point.z
+        if not isinstance(self.held, HeldSd):
+            return z
+        factors, ratio = deviance.factors(z, deviance.at(point.c, z)), deviance.at(c, z) / deviance.at(point.c, z)
+        factors[self.held.term] = ratio * factors[self.held.term]
+        return deviance.elsewhere(z, factors)
 
     def rescaled(self, c: float) -> Point:
         """A low place at another dispersion: a search from where covariances of effects are those of the estimate.

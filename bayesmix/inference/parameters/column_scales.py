@@ -7,8 +7,10 @@ coefficients ``gamma = C beta`` at the means of numeric factors,
     gamma_S = beta_S + sum_T ways(S, T) mean(prod of T without S) beta_T,    T a product of S and of numbers,
 
 with ``ways`` to take the factors of S out of T, two of ``x`` out of ``x^2`` (mean slopes, that is), belong to the
-columns ``X C^-1``, which do not change where a number is added to ``x``. Default priors of fixed effects are those of
-gamma. Standard deviations of random effects, which are stated at zero, are as wide as those at the means make them.
+columns ``X C^-1``, which do not change where a number is added to ``x``. Where ``x`` is no column, but multiplied with
+dummies of levels, as in ``0 + f + f:x``, its values are found in these products. Default priors of fixed effects are
+those of gamma. Standard deviations of random effects, which are stated at zero, are as wide as those at the means make
+them.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -71,13 +73,44 @@ def at_factor_means(names: Sequence[str], columns: Array, counts: Array | None =
             continue
         rest = list((whole - part).elements())
         own = [places[factor] for factor in rest if factor in places]
-        if len(own) == len(rest) and all(_is_number(columns[:, k]) for k in own):
+        if len(own) == len(rest) and all(is_number(columns[:, k]) for k in own):
             factor = columns[:, own].prod(axis=1)
             if np.allclose(columns[:, i] * factor, columns[:, j], rtol=1e-9, atol=0.0):
                 middle = float(mean(factor, counts))
                 ways = math.prod(math.comb(whole[one], part[one]) for one in whole)
                 change[i, j] = ways * middle if abs(middle) > AT_ZERO * float(spread(factor, counts)) else 0.0
+    for own, x in _numbers_of_levels(products, places, columns):
+        middle = float(mean(x, counts))
+        if abs(middle) > AT_ZERO * float(spread(x, counts)):
+            change[:, own] += middle * _dummies(own, x, columns)
     return change
+
+
+def _numbers_of_levels(
+    products: Sequence[Counter[str]], places: dict[str, int], columns: Array
+) -> Iterator[tuple[list[int], Array]]:
+    """Products ``fa:x, fb:x`` of one number that is no column with dummies of levels, and the number of each row."""
+    pairs = [sorted(one) if len(one) == one.total() == 2 else [] for one in products]
+    levels = {name for name, j in places.items() if np.isin(columns[:, j], (0.0, 1.0)).all()}
+    for name in {name for pair in pairs for name in pair if name not in places and levels & set(pair)}:
+        own = [j for j, pair in enumerate(pairs) if name in pair]
+        is_apart = ((columns[:, own] != 0.0).sum(axis=1) <= 1).all()
+        if is_apart and is_number(x := columns[:, own].sum(axis=1)):
+            yield own, x
+
+
+def _dummies(own: Sequence[int], x: Array, columns: Array) -> Array:
+    """Coefficients ``(p, len(own))`` of the dummies that ``x`` is multiplied with; zeros where these are no sums."""
+    rest = [j for j in range(columns.shape[1]) if j not in own]
+    rows = x != 0.0
+    wanted = (columns[rows][:, own] != 0.0) * 1.0
+    found, *_ = np.linalg.lstsq(columns[rows][:, rest], wanted, rcond=None)
+    is_sum = np.allclose(columns[rows][:, rest] @ found, wanted, atol=1e-8)
+    is_of_all = np.allclose((columns[:, rest] @ found).sum(axis=1), 1.0, atol=1e-8)
+    whole = np.zeros((columns.shape[1], len(own)))
+    if is_sum and is_of_all:
+        whole[rest] = np.where(np.abs(found) > 1e-8, found, 0.0)
+    return whole
 
 
 def factors(name: str) -> Counter[str]:
@@ -89,7 +122,7 @@ def factors(name: str) -> Counter[str]:
     return found
 
 
-def _is_number(column: Array) -> bool:
+def is_number(column: Array) -> bool:
     """Whether a column is no dummy of a factor's level: its zero is one among other numbers."""
     return not np.isin(column, (-1.0, 0.0, 1.0)).all()
 

@@ -1,7 +1,8 @@
 """Priors of monotonic effects: of their slopes, and Dirichlet distributions of the shares of their steps.
 
-The default of a slope is that of a number with equal steps between the categories, in whatever preset; shares are
-uniform, ``Dirichlet(1, 1, ...)``, as in brms.
+The default of a slope is that of a number with equal steps between the categories, in whatever preset; where it is also
+multiplied with numbers, at the means of these, as all such slopes of the default preset. Shares are uniform,
+``Dirichlet(1, 1, ...)``, as in brms.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from dataclasses import replace
 import numpy as np
 
 from bayesmix.data.design.design import Design
+from bayesmix.data.design.row_statistics import mean, spread
 from bayesmix.errors import SpecError
+from bayesmix.inference.parameters.column_scales import AT_ZERO, is_number
 from bayesmix.inference.parameters.default_priors import Defaults, defaults
 from bayesmix.inference.parameters.named_priors import SIMPLEX, NamedPriors
 from bayesmix.inference.parameters.one_predictor import one_predictor, one_response
@@ -67,13 +70,36 @@ def _of_slope(spec: ModelSpec, design: Design, predictor: int) -> Defaults:
     one = spec.parameters[predictor]
     effect, family = effect_of(spec, predictor), spec.responses[one.response].family
     own = {family.parameters[o.parameter].name: r for r, o in enumerate(spec.parameters) if o.response == one.response}
-    column = design.offset[design.block(own[effect.code])]
+    names, columns = [effect.code], design.offset[design.block(own[effect.code])][:, None]
     if effect.multiplier:
-        column = column * design.offset[design.block(own[effect.multiplier])]
+        multiplier = design.offset[design.block(own[effect.multiplier])]
+        names = [effect.code, effect.multiplier, f"{effect.code}:{effect.multiplier}"]
+        columns = np.column_stack([columns, multiplier, columns[:, 0] * multiplier])
     view = one_predictor(design, spec, _place_of_mean(spec, one.response))
-    layout = replace(view.layout, fixed=(effect.name,), owners=(0,))
-    alone = replace(view, layout=layout, data=replace(view.data, X=column[:, None], terms=()))
-    return defaults(one_response(spec, one.response), alone, np.zeros(1))
+    layout = replace(view.layout, fixed=tuple(names), owners=(0,) * len(names))
+    alone = replace(view, layout=layout, data=replace(view.data, X=columns, terms=()))
+    found = defaults(one_response(spec, one.response), alone, np.zeros(len(names)))
+    return replace(found, fixed=found.fixed[-1:])
+
+
+def multipliers_at_means(spec: ModelSpec, design: Design, predictor: int) -> dict[int, float]:
+    """Means of the numbers that the effect of a slope is also multiplied with, by the columns of these products.
+
+    The products' steps have shares of their own, but the slopes are all of the whole way from the first category.
+    """
+    effect, response = effect_of(spec, predictor), spec.parameters[predictor].response
+    if effect.multiplier:
+        return {}
+    parameters = spec.responses[response].family.parameters
+    own = {parameters[o.parameter].name: r for r, o in enumerate(spec.parameters) if o.response == response}
+    found = {}
+    for other in spec.responses[response].family.steps.effects:
+        if other.code == effect.code and other.multiplier:
+            numbers = design.offset[design.block(own[other.multiplier])]
+            middle = float(mean(numbers, design.counts))
+            if is_number(numbers) and abs(middle) > AT_ZERO * float(spread(numbers, design.counts)):
+                found[design.fixed.index(other.name)] = middle
+    return found
 
 
 def effect_of(spec: ModelSpec, predictor: int) -> MonotonicEffect:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -13,15 +13,15 @@ from bayesmix.data.design.row_statistics import mean
 from bayesmix.errors import SpecError
 from bayesmix.inference.parameters.auxiliary_priors import auxiliary_defaults, check_preset, unstated
 from bayesmix.inference.parameters.centring import AT_MEANS, CENTRED, INTERCEPT, fixed_centring
-from bayesmix.inference.parameters.column_scales import place_of
+from bayesmix.inference.parameters.column_scales import BETWEEN, place_of
 from bayesmix.inference.parameters.covariance import side_by_side
 from bayesmix.inference.parameters.default_priors import Defaults, defaults
-from bayesmix.inference.parameters.monotonic_priors import of_monotonic
+from bayesmix.inference.parameters.monotonic_priors import multipliers_at_means, of_monotonic
 from bayesmix.inference.parameters.named_priors import RESCOR, THRESHOLDS, NamedPriors
 from bayesmix.inference.parameters.one_predictor import one_predictor, one_response
 from bayesmix.inference.parameters.prior_wording import Unit
 from bayesmix.inference.parameters.residual_families import residual_family
-from bayesmix.inference.parameters.slope_priors import mean_columns, slope_defaults
+from bayesmix.inference.parameters.slope_priors import factors_at_means, mean_columns, slope_defaults
 from bayesmix.language.families.link import Link
 from bayesmix.language.formula.imputed_predictors import imputed_response
 from bayesmix.language.formula.model_spec import ModelSpec
@@ -45,8 +45,9 @@ class PredictorPriors:
     parameter: str = ""  # "sigma", where it is not of the mean
     is_number: bool = False
     is_threshold: bool = False
-    shift: Array | None = None  # (p,) of all coefficients: what is taken from a threshold, the latent mean's at the
-    # means, or from an intercept, minus what imputed predictors are at theirs
+    shift: Array | None = None  # (..., p) of all coefficients: what is taken from the first of gamma, or from each. Of
+    # a threshold the latent mean's at the means; of others minus what else is at its mean
+    places: Mapping[str, str] = field(default_factory=dict)  # where slopes are taken by what other predictors have
     effect: str = ""  # what a slope is of where that is no column: "z" of `mi(z)`
 
     @property
@@ -76,7 +77,8 @@ class PredictorPriors:
         own = INTERCEPT if self.is_threshold else name.removeprefix(self.prefix)
         if name in self.names and own.endswith(AT_MEANS) and own not in INTERCEPTS:
             j, bare = self.own.index(own), [one.removesuffix(AT_MEANS) for one in self.own]
-            own, place = bare[j], place_of(bare, j, self.contrast[j])
+            own, places = bare[j], (place_of(bare, j, self.contrast[j]), self.places.get(bare[j]))
+            place = ", ".join(filter(None, places))
         return Unit(self.effect + own, self.response, self.link, self.parameter, place)
 
 
@@ -94,12 +96,13 @@ def predictor_priors(spec: ModelSpec, design: Design, named: NamedPriors) -> lis
     means: dict[int, Defaults] = {}  # by response
     for r, one in enumerate(spec.parameters):
         view = one_predictor(design, spec, r)
-        centring = fixed_centring(view, _at_zero(view, design.layout.prefixes[r], spec.preset, named))
+        at_zero = _at_zero(view, design.layout.prefixes[r], spec.preset, named)
+        centring = fixed_centring(view, at_zero)
         parameter = spec.responses[one.response].family.parameters[one.parameter]
         if one.parameter == 0 or parameter.is_mean or parameter.of_threshold:
             found = defaults(one_response(spec, one.response), view, centring[2])
             means.setdefault(one.response, found)
-            parts.append(_of_mean(spec, design, r, centring, found))
+            parts.append(_of_mean(spec, design, r, centring, found, at_zero))
         elif parameter.is_of_curve or parameter.is_known:
             parts.append(_unstated(design, r, centring, one.link))
         elif parameter.is_monotonic or parameter.simplex:
@@ -134,11 +137,14 @@ def _at_zero(view: Design, prefix: str, preset: str, named: NamedPriors) -> set[
     return found | (slopes if preset not in AT_FACTOR_MEANS or named.is_any("fixed") else set())
 
 
-def _of_mean(spec: ModelSpec, design: Design, r: int, centring: Centring, found: Defaults) -> PredictorPriors:
+def _of_mean(
+    spec: ModelSpec, design: Design, r: int, centring: Centring, found: Defaults, at_zero: Container[str]
+) -> PredictorPriors:
     one, (own, contrast, _) = spec.parameters[r], centring
-    unit, shift = counted_in(spec, design, one.response, one.parameter), _at_imputed_means(design, spec, r, own)
+    unit = counted_in(spec, design, one.response, one.parameter)
+    own, shift, places = _at_imputed_means(design, spec, r, own, at_zero)
     link = one_response(spec, one.response).link if one.parameter == 0 else one.link
-    return PredictorPriors(design.layout.prefixes[r], own, contrast, found, unit, link, shift=shift)
+    return PredictorPriors(design.layout.prefixes[r], own, contrast, found, unit, link, shift=shift, places=places)
 
 
 def _of_steps(spec: ModelSpec, design: Design, r: int, named: NamedPriors, of_mean: Defaults) -> PredictorPriors:
@@ -146,8 +152,14 @@ def _of_steps(spec: ModelSpec, design: Design, r: int, named: NamedPriors, of_me
     one, is_number = spec.parameters[r], r in design.layout.numbers
     found, unit = of_monotonic(spec, design, r, named, of_mean), counted_in(spec, design, one.response, one.parameter)
     link = one.link if is_number else one_response(spec, one.response).link
-    names = tuple(design.layout.fixed_of(r))
-    return PredictorPriors("", names, np.eye(1), found, unit, link, is_number=is_number)
+    (name,) = design.layout.fixed_of(r)
+    middles = {} if is_number or _at_zero_alone(name, spec.preset, named) else multipliers_at_means(spec, design, r)
+    shift = np.zeros(len(design.fixed))
+    for j, middle in middles.items():
+        shift[j] = -middle
+    places = {name: ", ".join(f"{design.fixed[j].removeprefix(name + BETWEEN)} = {m:.6g}" for j, m in middles.items())}
+    own = (name + AT_MEANS,) if middles else (name,)
+    return PredictorPriors("", own, np.eye(1), found, unit, link, is_number=is_number, shift=shift, places=places)
 
 
 def _unstated(design: Design, r: int, centring: Centring, link: Link) -> PredictorPriors:
@@ -223,7 +235,7 @@ def contrast_of(parts: Sequence[PredictorPriors]) -> Array:
     whole, at = side_by_side([part.contrast for part in parts]), 0
     for part in parts:
         if part.shift is not None:
-            whole[at] -= part.shift
+            whole[at : at + len(np.atleast_2d(part.shift))] -= part.shift
         at += len(part.own)
     return whole
 
@@ -276,12 +288,31 @@ def _own_effects(spec: ModelSpec, threshold: int) -> list[int]:
     ]
 
 
-def _at_imputed_means(design: Design, spec: ModelSpec, r: int, own: Sequence[str]) -> Array | None:
-    """What is taken from an intercept where its prior is at the means of imputed predictors, too; not in brms."""
+def _at_imputed_means(
+    design: Design, spec: ModelSpec, r: int, own: tuple[str, ...], at_zero: Container[str]
+) -> tuple[tuple[str, ...], Array | None, dict[str, str]]:
+    """Names of coefficients, what is taken from those whose priors are at the means of imputed predictors, and where.
+
+    Of an intercept, but in brms; of slopes whose columns are multiplied with imputed predictors.
+    """
     response = spec.parameters[r].response
-    if not spec.imputed.get(response) or own[:1] != (CENTRED,) or spec.preset == "brms":
-        return None
-    return -mean_columns(spec, design, response)
+    if not spec.imputed.get(response):
+        return own, None, {}
+    shift, bare = np.zeros((len(own), len(design.fixed))), [name.removesuffix(AT_MEANS) for name in own]
+    if own[:1] == (CENTRED,) and spec.preset != "brms":
+        shift[0] = -mean_columns(spec, design, response)
+    found, places = list(own), dict[str, str]()
+    for name, column, label, middle in factors_at_means(spec, design, response):
+        if name in bare and name not in at_zero:
+            j = bare.index(name)
+            shift[j, column], found[j] = -middle, name + AT_MEANS
+            places[name] = ", ".join(filter(None, (places.get(name), f"{label} = {middle:.6g}")))
+    return tuple(found), shift, places
+
+
+def _at_zero_alone(name: str, preset: str, named: NamedPriors) -> bool:
+    """Whether the prior of a slope that is alone in its predictor is meant where other numbers are zero."""
+    return preset not in AT_FACTOR_MEANS or (named.is_any(name, "fixed") and not named.is_any(name + AT_MEANS))
 
 
 def counted_in(spec: ModelSpec, design: Design, response: int, parameter: int) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.errors import DesignError
+from bayesmix.inference.parameters.column_scales import AT_ZERO, BETWEEN
 from bayesmix.inference.parameters.default_priors import Defaults, defaults
 from bayesmix.inference.parameters.one_predictor import one_predictor, one_response
 from bayesmix.language.formula.model_spec import ModelSpec
@@ -30,8 +32,26 @@ def slope_defaults(spec: ModelSpec, design: Design, predictor: int) -> Defaults:
         raise DesignError(f"No row has values of {labels}: nothing tells how one depends on the other.")
     view = one_predictor(design, spec, predictor)
     values = z.y[y.seen]
-    view = view.with_rows(X=view.X * np.nan_to_num(values)[:, None]).take(np.flatnonzero(~np.isnan(values)))
-    return defaults(one_response(spec, one.response), view, np.zeros(view.X.shape[1]))
+    view = view.take(np.flatnonzero(~np.isnan(values)))
+    z, label = values[~np.isnan(values)][:, None], spec.responses[parent].label
+    factors = [j for j, name in enumerate(view.fixed) if name]  # columns that it is multiplied with
+    names = [view.fixed[j].removeprefix(BETWEEN) for j in factors] + [label + name for name in view.fixed]
+    layout = replace(view.layout, fixed=tuple(names), owners=(0,) * len(names))
+    X = np.hstack([view.X[:, factors], view.X * z])
+    view = replace(view, layout=layout, data=replace(view.data, X=X, terms=()))
+    found = defaults(one_response(spec, one.response), view, np.zeros(len(names)))
+    return replace(found, fixed=found.fixed[len(factors) :])
+
+
+def factors_at_means(spec: ModelSpec, design: Design, response: int) -> Iterator[tuple[str, int, str, float]]:
+    """Columns that imputed predictors are multiplied with, and the product's place; the predictor, and its mean."""
+    for r, parent in _slopes(spec, response):
+        z = design.outcomes[parent]
+        middle, size = float(np.mean(z.y[z.seen])), float(np.std(z.y[z.seen]))
+        for j in design.of_predictor(r):
+            name = design.fixed[j].removeprefix(design.layout.prefixes[r])
+            if name and abs(middle) > AT_ZERO * size:
+                yield name.removeprefix(BETWEEN), j, spec.responses[parent].label, middle
 
 
 def mean_columns(spec: ModelSpec, design: Design, response: int) -> Array:

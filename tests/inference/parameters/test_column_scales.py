@@ -75,13 +75,42 @@ def twin(shift, formula="y ~ x * z + (1 | g)"):
     rng = np.random.default_rng(1)
     g, e = rng.integers(0, 20, 120), rng.normal(size=120)
     y = 0.3 * X - 0.5 * Z + 0.46 * X * Z + 0.4 * X**2 + 0.7 * rng.normal(size=20)[g] + 0.6 * e
-    data = pd.DataFrame({"y": y, "x": X + shift, "z": Z, "g": g.astype(str)})
+    data = pd.DataFrame({"y": y, "x": X + shift, "z": Z, "g": g.astype(str), "f": np.where(Z > 0.0, "a", "b")})
     return bmx.Model(formula, data).sample(draws=500, chains=2, seed=1, method="marginal", progress=False)
+
+
+@pytest.mark.parametrize("fixed", ["0 + f + f:x", "f + f:x"])
+@pytest.mark.parametrize("shift", [10.0, 1000.0])
+def test_numbers_that_are_no_column_are_found_in_products_with_levels(fixed, shift):
+    """By hand: columns ``X C^-1`` are dummies, and these times the centred number."""
+    levels = np.array(["a", "b", "c"])[RNG.integers(0, 3, 120)]
+    design = bmx.Model(f"y ~ {fixed}", {"y": Z, "x": X + shift, "f": levels}).design
+    change = at_factor_means(design.fixed, design.X)
+    moved = np.linalg.solve(change.T, design.X.T).T
+    dummies = (levels[:, None] == ["a", "b", "c"]) * 1.0
+    kept = dummies if fixed.startswith("0") else np.column_stack([np.ones(120), dummies[:, 1:]])
+    expected = np.column_stack([kept, dummies * (X - X.mean())[:, None]])
+    np.testing.assert_allclose(moved, expected, atol=1e-9)
+
+
+def test_other_products_with_levels_are_left():
+    """Without the levels themselves a number that is added to ``x`` makes another model; dummies have no mean."""
+    levels, other = np.repeat(["a", "b"], 60), np.tile(["u", "v"], 60)
+    for fixed in ("f:x", "0 + f:x", "0 + f + f:h"):
+        design = bmx.Model(f"y ~ {fixed}", {"y": Z, "x": X + 9.0, "f": levels, "h": other}).design
+        np.testing.assert_array_equal(at_factor_means(design.fixed, design.X), np.eye(len(design.fixed)))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "formula", ["y ~ x * z + (1 | g)", "y ~ x + I(x^2) + (1 | g)", "y ~ x * z + (1 | g); sigma ~ x * z"]
+    "formula",
+    [
+        "y ~ x * z + (1 | g)",
+        "y ~ x + I(x^2) + (1 | g)",
+        "y ~ x * z + (1 | g); sigma ~ x * z",
+        "y ~ 0 + f + f:x + (1 | g)",
+        "y ~ f + f:x + (1 | g)",
+    ],
 )
 @pytest.mark.parametrize("shift", [10.0, 1000.0])
 def test_interactions_and_curves_are_those_of_centred_predictors(shift, formula):
@@ -91,7 +120,7 @@ def test_interactions_and_curves_are_those_of_centred_predictors(shift, formula)
     assert moved.draws.notes == ()
     assert moved.log_evidence[0] == pytest.approx(plain.log_evidence[0], abs=1e-6)
     first, second = plain.parameters()["mean"], moved.parameters()["mean"]
-    same = [name for name in first.index if name.endswith(("x:z", "I(x^2)", "sigma", "sd(g, Intercept)"))]
+    same = [name for name in first.index if name.endswith((":x", "x:z", "I(x^2)", "sigma", "sd(g, Intercept)"))]
     assert len(same) >= 3
     np.testing.assert_allclose(second[same], first[same], rtol=1e-4)
 

@@ -25,12 +25,11 @@ def by_name(found):
 
 @pytest.mark.parametrize("preset", ["default", "bambi", "brms", "flat"])
 def test_slopes_have_the_prior_of_a_number_with_equal_steps(preset):
-    """That of the column of codes in a linear model of it."""
-    own = by_name(priors(preset))
-    alone = by_name(bmx.Model("y ~ x", DATA, priors=preset).priors)
-    product = by_name(bmx.Model("y ~ xz", DATA | {"xz": DATA["x"] * DATA["z"]}, priors=preset).priors)
-    assert own["mox"] == alone["x"]
-    assert own["mox:z"] == product["xz"]
+    """That of the column of codes in a linear model of it, at the mean of the number that it is multiplied with."""
+    own, alone = by_name(priors(preset)), by_name(bmx.Model("y ~ x * z", DATA, priors=preset).priors)
+    place = "(centred)" * (preset == "default")
+    assert own[f"mox{place}"] == alone[f"x{place}"]
+    assert own["mox:z"] == alone["x:z"]
     assert own["simo_mox1"] == "Dirichlet(1, 1, 1)"
     assert not any("[" in name for name in own)
 
@@ -42,6 +41,21 @@ def test_by_name():
     assert by_name(own)["mox"] == "Normal(0, 1)"
     low, high = own.intervals()["simo_mox1[2]"]
     assert (low, high) == pytest.approx(stats.beta(3, 6).ppf([0.025, 0.975]))
+
+
+def test_slopes_beside_products_with_numbers_are_at_their_means():
+    """At +1 000 the product had a prior a thousandth as wide, and the effect beside it one where `z` is zero."""
+    far = DATA | {"z": DATA["z"] + 1000.0}
+    plain, moved = (bmx.Model("y ~ mo(x) * z", data).priors for data in (DATA, far))
+    assert by_name(moved).keys() == by_name(plain).keys()
+    for (name, own, _), (_, other, _) in zip(plain.rows(), moved.rows(), strict=True):
+        assert other.arguments == pytest.approx(own.arguments, rel=1e-9), name
+    slope, other = moved.names.index("mox(centred)"), moved.names.index("mox:z")
+    assert moved.contrast[slope, slope] == 1.0
+    assert moved.contrast[slope, other] == pytest.approx(far["z"].mean())
+    assert f"y per mox at z = {far['z'].mean():.6g}" in " ".join(str(moved).split())
+    given = bmx.Model("y ~ mo(x) * z", far, priors={"mox": "Normal(0, 1)"}).priors
+    np.testing.assert_array_equal(given.contrast[slope], np.eye(len(given.names))[slope])
 
 
 def test_printed():

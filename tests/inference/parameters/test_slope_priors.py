@@ -16,15 +16,38 @@ def priors(model: bmx.Model) -> dict[str, str]:
     return {name: str(prior) for name, prior, _ in model.priors.rows()}
 
 
+def widths(model: bmx.Model) -> dict[str, tuple[float, ...]]:
+    return {name: prior.arguments for name, prior, _ in model.priors.rows()}
+
+
 @pytest.mark.parametrize("preset", ["default", "bambi", "brms", "flat"])
 def test_those_of_complete_columns_where_all_rows_are_complete(preset):
-    """Where predictors are centred: products of imputed ones are not taken at the means, as those of columns are."""
-    data = frame().dropna()
-    data = data.assign(x=data["x"] - data["x"].mean(), z=data["z"] - data["z"].mean())
+    """At the means of what their columns are multiplied with, far from zero, too."""
+    data = frame().dropna().assign(x=lambda rows: rows["x"] + 50.0)
     found = priors(bmx.Model(FORMULAS, data, priors=preset))
     plain = priors(bmx.Model("y ~ x + z + z:x + (1 | g)", data, priors=preset))
-    for name, own in {"y_x": "x", "y_mi(z)": "z", "y_mi(z):x": "x:z", "sigma_y": "sigma"}.items():
+    place = "(centred)" * (preset == "default")
+    for name, own in {f"y_x{place}": f"x{place}", f"y_mi(z){place}": f"z{place}", "y_mi(z):x": "x:z"}.items():
         assert found[name] == plain[own], name
+    assert found["sigma_y"] == plain["sigma"]
+
+
+@pytest.mark.parametrize("moved", ["x", "z"])
+def test_a_number_added_to_a_factor_leaves_what_priors_are_stated_on(moved):
+    """At +1 000 standard deviations of ``x`` the product was .001 in place of .546, and called converged."""
+    data = frame().dropna(subset=["y"])
+    own, far = (bmx.Model(FORMULAS, data.assign(**{moved: data[moved] + shift})) for shift in (0.0, 100.0))
+    assert priors(own).keys() == priors(far).keys()
+    names = list(own.design.fixed)
+    x, z, product = (names.index(name) for name in ("y_x", "y_mi(z)", "y_mi(z):x"))
+    change = np.eye(len(names))  # of coefficients, where a number is added: of the other factor's at zero
+    change[z if moved == "x" else x, product] = -100.0
+    rows = [x, z, product]
+    np.testing.assert_allclose((far.priors.contrast @ change)[rows], own.priors.contrast[rows], atol=1e-9)
+    for name in ("y_x(centred)", "y_mi(z)(centred)", "y_mi(z):x"):
+        assert widths(far)[name] == pytest.approx(widths(own)[name], rel=1e-9)
+    given = bmx.Model(FORMULAS, data, priors={"y_x": "Normal(0, 1)"}).priors
+    np.testing.assert_array_equal(given.contrast[x], np.eye(len(names))[x])
 
 
 def test_intercepts_are_stated_at_the_means_of_imputed_predictors_too():

@@ -51,6 +51,7 @@ MODELS: dict[str, tuple[Any, str, dict[str, Any]]] = {
         },
     ),
     "process": ("Reaction ~ gp(Days, k = 5) + (1 | Subject)", "sleepstudy", {}),
+    "levels times a number": ("y ~ 0 + z + z:x + (1 | g)", "nbsim", {"family": "negbinomial"}),
     "products": ("y ~ x * z + (1 | g)", "nbsim", {"family": "negbinomial"}),
     "autoregression": ("Reaction ~ Days + ar(Days, Subject, p = 1)", "sleepstudy", {}),
 }
@@ -315,7 +316,7 @@ def carried(at: dict[str, Any], model: bmx.Model) -> tuple[dict[str, Any], float
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["shares", "trials", "slopes", "weights", "products"])
+@pytest.mark.parametrize("name", ["shares", "trials", "slopes", "weights", "products", "levels times a number"])
 def test_pymcs_model_has_the_density_of_to_pymc(name: str) -> None:
     model = model_of(name)
     ours, rng = model.to_pymc(), np.random.default_rng(1)
