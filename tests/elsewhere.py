@@ -1,6 +1,6 @@
 """Draws and studies as digests to the bit, for processes with other threads, hash seeds, locales and homes.
 
-`python tests/elsewhere.py PART ...` prints the digests of some parts as JSON.
+`python tests/elsewhere.py PART ...` prints the digests of some parts or families as JSON.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from every_family import data_of, formulas_of
 from round_trip import feed
 
 import bayesmix as bmx
+from bayesmix.language.families.registry import FAMILIES
 
 DRAWS: dict[str, Any] = {"draws": 60, "chains": 2, "seed": 3, "progress": False}
 
@@ -62,6 +64,16 @@ def studied() -> list[Any]:
     ]
 
 
+def of_family(name: str) -> list[Any]:
+    """Draws of a family, and of most its estimate and a bootstrap."""
+    model = bmx.Model(formulas_of(name), data_of(name), family=name)
+    if FAMILIES[name].smooth is not None:
+        return [model.sample(method=bmx.Nuts(tune=20), **DRAWS).values]
+    fit = model.estimate()
+    post = model.sample(method="marginal", **DRAWS)
+    return [post.values, fit.values, fit.criterion, fit.bootstrap(2, progress=False), fit.simulate(2)]
+
+
 PARTS: dict[str, Callable[[], Any]] = {
     "marginal": lambda: drawn(linear(), "marginal"),
     "marginal, counts": lambda: drawn(counts(), "marginal"),
@@ -81,4 +93,5 @@ def digest(value: Any) -> str:
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    print(json.dumps({name: digest(PARTS[name]()) for name in sys.argv[1:]}))
+    parts = {name: PARTS[name]() if name in PARTS else of_family(name) for name in sys.argv[1:]}
+    print(json.dumps({name: digest(part) for name, part in parts.items()}))

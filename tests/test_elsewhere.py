@@ -10,6 +10,9 @@ from pathlib import Path
 
 import elsewhere
 import pytest
+from daily import day
+
+from bayesmix.language.families.registry import FAMILIES
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
@@ -37,3 +40,15 @@ def test_draws_are_the_same_anywhere(tmp_path: Path) -> None:
     assert digests(list(elsewhere.PARTS), 2) == here
     there = digests(["marginal", "nuts"], 1, PYTENSOR_FLAGS=f"base_compiledir={tmp_path / 'new'}", **plain)
     assert there == {part: here[part] for part in there}
+
+
+FAMILY_NAMES = list(FAMILIES)
+PRIME = 29  # so that days that follow each other have other families
+
+
+@pytest.mark.slow
+@pytest.mark.rotating
+def test_a_family_of_the_day_is_the_same_anywhere() -> None:
+    """Draws and bootstrap: in the order of hashes nothing is summed."""
+    name = FAMILY_NAMES[day().toordinal() * PRIME % len(FAMILY_NAMES)]
+    assert digests([name], 2) == digests([name], 1)

@@ -10,6 +10,8 @@ import subprocess
 import sys
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import kills
 import numpy as np
@@ -327,6 +329,23 @@ def test_processes_that_are_asked_for_the_same_at_once(model, tmp_path):
     assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
     (path,) = (tmp_path / "cache").iterdir()
     same(bmx.load(path), sampled(model, tmp_path / "own.zarr", **options))
+
+
+@pytest.mark.slow
+def test_threads_that_are_asked_for_the_same_at_once(model, whole, tmp_path):
+    """So do threads of one process, whose locks of files are one."""
+    options = {"draws": 50, "chains": 2, "seed": 4, "cache": tmp_path / "cache", "progress": False}
+    start = Barrier(4)
+
+    def work(_):
+        start.wait()
+        return model.sample(**options)
+
+    with warnings.catch_warnings(), ThreadPoolExecutor(4) as pool:
+        warnings.simplefilter("ignore")  # that they wait
+        for found in pool.map(work, range(4)):
+            same(found, whole[0])
+    assert len(list((tmp_path / "cache").iterdir())) == 1
 
 
 @pytest.mark.slow
