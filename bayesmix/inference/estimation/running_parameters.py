@@ -22,6 +22,7 @@ from bayesmix.language.formula.model_spec import ModelSpec, Response
 
 EXACT = 1e-5  # residual over total standard deviation that is zero to rounding
 LARGE = 1e6  # from which on a parameter, or its inverse, cannot be told from the end of its range
+NEAR_ONE = 1e-6  # distance from one from which on a share cannot be told from it
 ENDLESS = 10.0  # standard deviation of effects on the log of a parameter: two of them take it by a factor of 5e8
 
 
@@ -63,6 +64,7 @@ def _beside_means(design: Design, spec: ModelSpec, point: PointEstimate) -> Iter
         is_told = partial(_is_told, design, point, r, eta[design.block(r)])
         yield from _limit(parameter, values / unit, name, response.label, is_told)
         yield from _endless(parameter, values, name, response.label, is_told)
+        yield from _at_one(parameter, values, name, response.label, is_told)
 
 
 def _is_told(design: Design, point: PointEstimate, r: int, eta: Array, is_beyond: Array) -> bool:
@@ -153,6 +155,19 @@ def _limit(
             f"`{name}` runs off to {limit.end}{where}: given the predictors and random effects, `{label}` is there"
             f" distributed as in family `{limit.family}`. The size of `{name}` and of its coefficients means nothing."
             f' Fit that family (family="{limit.family}"){advice}.'
+        )
+
+
+def _at_one(
+    parameter: Parameter, values: Array, name: str, label: str, is_told: Callable[[Array], bool]
+) -> Iterator[str]:
+    """Whether a share has no end below one: rows where the response is nothing else."""
+    is_beyond = values > 1.0 - NEAR_ONE
+    if parameter.at_one and is_beyond.any() and not is_told(is_beyond):
+        yield (
+            f"`{name}` runs off to one in {is_beyond.sum()} of {len(values)} rows: each `{label}` there is"
+            f" {parameter.at_one}, and the likelihood has no maximum. The size of the coefficients of `{name}` means"
+            " nothing. Leave predictors out of its formula, or sample with proper priors (model.sample())."
         )
 
 

@@ -49,6 +49,7 @@ class Parameter:
     is_mean: bool = False  # takes the formula of the response where it has none: the scores of categories
     exact: Literal["zero", "infinity"] | None = None  # end of its range where the response has no variance left
     endless: float | None = None  # from which on it, or its inverse, means nothing, where no family is its limit
+    at_one: str = ""  # all that a response can be where this, a share, is one: "zero"
     is_known: bool = False  # a number that each row has, in place of coefficients
     is_of_curve: bool = False  # an argument of a nonlinear mean
     is_slope: bool = False  # of a predictor that is another response, whose missing values are imputed

@@ -22,7 +22,10 @@ _HURDLE_BETA = hurdle(BETA)
 ZERO_INFLATED_BETA = replace(
     _HURDLE_BETA,
     name="zero_inflated_beta",
-    parameters=(*BETA.parameters, Parameter("zi", ("logit",), priors=SHARE, limit=Limit("beta", "zero"))),
+    parameters=(
+        *BETA.parameters,
+        Parameter("zi", ("logit",), priors=SHARE, limit=Limit("beta", "zero"), at_one="zero"),
+    ),
     support="zero_or_proportion",
     words=f"zero with probability zi[i], else {BETA.words}",
 )
@@ -94,8 +97,14 @@ ZERO_ONE_INFLATED_BETA = Family(
     "zero_one_inflated_beta",
     (
         *BETA.parameters,
-        Parameter("zoi", ("logit",), priors=SHARE, limit=Limit("beta", "zero")),
-        Parameter("coi", ("logit",), priors=SHARE, limit=Limit("zero_inflated_beta", "zero")),
+        Parameter("zoi", ("logit",), priors=SHARE, limit=Limit("beta", "zero"), at_one="zero or one"),
+        Parameter(
+            "coi",
+            ("logit",),
+            priors=SHARE,
+            limit=Limit("zero_inflated_beta", "zero"),
+            at_one="one, if it is zero or one",
+        ),
     ),
     "closed_proportion",
     _kernel,

@@ -113,7 +113,7 @@ def zero_inflated(base: Family, log_zero: Zero) -> Family:
         mu = max(float(np.mean(y / trials)), 1e-3)
         return (mu, *base.start(y, np.full(y.shape, mu)), 0.02)
 
-    zi = Parameter("zi", ("logit",), priors=SHARE, limit=Limit(base.name, "zero"))
+    zi = Parameter("zi", ("logit",), priors=SHARE, limit=Limit(base.name, "zero"), at_one="zero")
     sample, variance, expected = _with_zeros(base)
     return Family(
         _of_inflated(base.name),
@@ -261,10 +261,11 @@ def hurdle(base: Family) -> Family:
         mu = float(np.mean(positive))
         return (mu, *base.start(positive, np.full(positive.shape, mu)), share)
 
+    hu = Parameter("hu", ("logit",), priors=SHARE, limit=Limit(base.name, "zero"), at_one="zero")
     sample, variance, expected = _with_zeros(base)
     return Family(
         _of_hurdle(base.name),
-        (*_made_from(base, _of_hurdle), Parameter("hu", ("logit",), priors=SHARE, limit=Limit(base.name, "zero"))),
+        (*_made_from(base, _of_hurdle), hu),
         "zeros_and_counts" if base.values.is_discrete else "zeros_and_positive",
         kernel,
         cdf,

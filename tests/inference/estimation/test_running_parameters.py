@@ -27,6 +27,9 @@ DATA = {
     "share": np.where(HALF == "a", 0.25, 0.75),
     "time": np.where(HALF == "a", 2.0, 5.0),
     "steady": np.where(HALF == "a", np.tile([2, 3, 4], N // 3), RNG.negative_binomial(0.7, 0.2, N)),
+    "none": np.where(HALF == "a", 0, 1 + RNG.poisson(2.0, N)) * (np.arange(N) % 3 > 0),
+    "edge": np.where(HALF == "a", np.arange(N) % 2, np.where(np.arange(N) % 3 > 0, 0.2 + 0.01 * np.arange(N), 0.0)),
+    "nine": np.full(N, 9),
 }
 
 
@@ -40,6 +43,25 @@ DATA = {
         ("some/of ~ x", "betabinomial", "`phi` runs off to infinity"),
         ("flat ~ x", "zero_inflated_poisson", "`zi` runs off to zero in 60 of 60 rows"),
         (["zeros ~ half", "zi ~ half"], "zero_inflated_poisson", 'Fit that family (family="poisson") where it is so'),
+        (
+            ["none ~ 1", "hu ~ half"],
+            "hurdle_poisson",
+            "`hu` runs off to one in 30 of 60 rows: each `none` there is zero",
+        ),
+        (
+            ["none ~ 1", "zi ~ half"],
+            "zero_inflated_poisson",
+            "`zi` runs off to one in 30 of 60 rows: each `none` there",
+        ),
+        (["none/nine ~ 1", "zi ~ half"], "zero_inflated_binomial", "`zi` runs off to one in 30 of 60 rows"),
+        pytest.param(
+            *(
+                ["edge ~ 1", "zoi ~ half"],
+                "zero_one_inflated_beta",
+                "`zoi` runs off to one in 30 of 60 rows: each `edge`",
+            ),
+            marks=pytest.mark.slow,
+        ),
         ("positive ~ x", "truncated_negbinomial", 'Fit that family (family="truncated_poisson")'),
         ("positive ~ x", "truncated_nbinom1", "`phi` runs off to zero in 60 of 60 rows"),
         ("zeros ~ x", "hurdle_negbinomial", 'Fit that family (family="hurdle_poisson")'),
