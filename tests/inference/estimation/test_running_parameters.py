@@ -43,15 +43,21 @@ DATA = {
         ("some/of ~ x", "betabinomial", "`phi` runs off to infinity"),
         ("flat ~ x", "zero_inflated_poisson", "`zi` runs off to zero in 60 of 60 rows"),
         (["zeros ~ half", "zi ~ half"], "zero_inflated_poisson", 'Fit that family (family="poisson") where it is so'),
-        (
-            ["none ~ 1", "hu ~ half"],
-            "hurdle_poisson",
-            "`hu` runs off to one in 30 of 60 rows: each `none` there is zero",
+        pytest.param(
+            *(
+                ["none ~ 1", "hu ~ half"],
+                "hurdle_poisson",
+                "`hu` runs off to one in 30 of 60 rows: each `none` there is zero",
+            ),
+            marks=pytest.mark.slow,
         ),
-        (
-            ["none ~ 1", "zi ~ half"],
-            "zero_inflated_poisson",
-            "`zi` runs off to one in 30 of 60 rows: each `none` there",
+        pytest.param(
+            *(
+                ["none ~ 1", "zi ~ half"],
+                "zero_inflated_poisson",
+                "`zi` runs off to one in 30 of 60 rows: each `none` there",
+            ),
+            marks=pytest.mark.slow,
         ),
         (["none/nine ~ 1", "zi ~ half"], "zero_inflated_binomial", "`zi` runs off to one in 30 of 60 rows"),
         pytest.param(
