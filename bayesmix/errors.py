@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from os.path import dirname
 
+from bayesmix.hidden_letters import SPELT_OUT
+
 PACKAGE = dirname(__file__)
 # Frames of ours and of the decorators around them; Python 3.13 takes no whole file name for a prefix.
 OWN = (PACKAGE, contextlib.__file__.removesuffix(".py"))
@@ -22,7 +24,7 @@ class BayesmixError(Exception):
     """Base class of every error that bayesmix raises on purpose."""
 
     def __str__(self) -> str:
-        said = super().__str__()
+        said = super().__str__().translate(SPELT_OUT)
         return said if len(said) <= MOST else f"{said[: MOST - 505]} ... {said[-500:]}"
 
 
@@ -72,7 +74,7 @@ class PriorWarning(BayesmixWarning):
 
 def warn_user(message: str, category: type[BayesmixWarning]) -> None:
     """Warn with the line of the user's own code, however deep inside the package the reason was found."""
-    warnings.warn(message, category, skip_file_prefixes=OWN)
+    warnings.warn(message.translate(SPELT_OUT), category, skip_file_prefixes=OWN)
 
 
 def caret(text: str, position: int) -> str:

@@ -46,6 +46,13 @@ def test_long_messages_are_cut_in_their_middle() -> None:
     assert str(pickle.loads(pickle.dumps(BayesmixError("short")))) == "short"
 
 
+def test_letters_that_terminals_obey_are_spelt_out() -> None:
+    """Names of columns and levels come from files, perhaps of strangers; a new line and a caret stay."""
+    assert str(BayesmixError("`a\x1b[31m\u202e`\n  ^")) == r"`a\x1b[31m\u202e`" + "\n  ^"
+    with pytest.warns(BayesmixWarning, match=r"`a\\x1b\[31m`"):
+        warn_user("`a\x1b[31m`", BayesmixWarning)
+
+
 def test_warnings_point_at_the_caller() -> None:
     """At this file, not at the module of the package that found the reason."""
     with warnings.catch_warnings(record=True) as caught:

@@ -17,6 +17,7 @@ PACKAGE = Path(bayesmix.__file__).parent
 
 # In reading order. A folder stands for the modules in it that no longer name of this list stands for.
 CHAPTERS = (
+    "hidden_letters",
     "errors",
     "arrays",
     "parallel",

@@ -35,12 +35,12 @@ from re import fullmatch
 from typing import Any
 
 from bayesmix.data.datasets import load_dataset
-from bayesmix.data.hidden_letters import has_hidden
 from bayesmix.data.named_files import check_content, check_file
 from bayesmix.data.relation import Relation
 from bayesmix.data.relation_files import RelationSource, relation_sources
 from bayesmix.data.toml_text import read_toml
 from bayesmix.errors import SpecError, nearest
+from bayesmix.hidden_letters import has_hidden
 
 Toml = Mapping[str, Any]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from bayesmix.data.hidden_letters import SPELT_OUT
+from bayesmix.hidden_letters import SPELT_OUT
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bayesmix.data.hidden_letters import SPELT_OUT, has_hidden
+from bayesmix.hidden_letters import SPELT_OUT, has_hidden
 
 
 @pytest.mark.parametrize("text", ["\x1b[31m", "a\x00", "good\u202edab", "\u2066x", "\x9b2J", "\r"])
