@@ -228,7 +228,7 @@ def test_all_rows_missing_are_all_nan(linear):
         assert linear.predict(pd.DataFrame({"x": [np.nan, np.nan]}), groups="average").isna().all(axis=None)
 
 
-@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize("scope", ["fitted", *(pytest.param(other, marks=pytest.mark.slow) for other in SCOPES[1:])])
 def test_without_rows_there_is_a_table_without_rows(linear, counts, draws, scope):
     """What a filter leaves can be nothing: of fitted groups it was an error of shapes."""
     for fit in (linear, counts, draws):
