@@ -46,12 +46,13 @@ def propose(
         return _propose(approximation, theta[rows], tries, own)
 
     batches = list(_batches(approximation, len(theta), tries))
-    return _together(
+    return together(
         draw_in_threads(batch, batches, rng, label="Drawing", progress=progress, interruptible=interruptible)
     )
 
 
-def _together(parts: list[Proposed]) -> Proposed:
+def together(parts: list[Proposed]) -> Proposed:
+    """Proposals made in several calls, one after the other."""
     return Proposed(
         np.concatenate([part.shift for part in parts]),
         [np.concatenate(b) for b in zip(*(part.b for part in parts), strict=True)],
@@ -105,7 +106,7 @@ def _propose_own(
 
 def _in_order(parts: list[Proposed], at: Array) -> Proposed:
     """Proposals of a batch, made in parts at these places of it."""
-    found = _together(parts)
+    found = together(parts)
     if len(parts) == 1:
         return found
     order = np.argsort(at)
@@ -123,7 +124,7 @@ def _halved(
             return _propose(approximation.positive, theta, tries, rng)
         return _propose_inside(approximation, approximation.centre[None], np.array([-np.inf]), tries, rng)
     half = len(theta) // 2
-    return _together([_propose(approximation, part, tries, rng) for part in (theta[:half], theta[half:])])
+    return together([_propose(approximation, part, tries, rng) for part in (theta[:half], theta[half:])])
 
 
 def _propose_inside(

@@ -36,7 +36,7 @@ from bayesmix.inference.sampling.marginal.cost_model import (
     costs,
     passes_of,
 )
-from bayesmix.inference.sampling.marginal.effect_proposals import Proposed, propose
+from bayesmix.inference.sampling.marginal.effect_proposals import Proposed, propose, together
 from bayesmix.inference.sampling.marginal.fitted_proposals import (
     CHEAP,
     MAX_DIMENSION,
@@ -92,13 +92,7 @@ def sample_generalized(
         keep_freed_memory()
     with working("Fitting an approximation", is_shown=schedule.progress):
         first = _first_fit(fit_approximation(design, spec, priors, point, rng), point, rng)
-    found = _drawn(first, run)
-    for _ in range(REFITS):
-        with working("Fitting better proposals", is_shown=schedule.progress):
-            better = None if found.is_good or found.is_interrupted else _refitted(found.all, rng)
-        if better is None:
-            break  # the certificate says so where no fit will do
-        found = _better(_drawn(better, run, _least(found)), found)
+    found = _good_enough(_drawn(first, run), run)
     complete = (found.length - 1) // found.thin
     if complete < min(FEWEST, draws):
         raise KeyboardInterrupt
@@ -179,8 +173,54 @@ class _Drawn:
         Nor the largest of them: tail quantiles are not right where a chain stays out there. Models of one predictor are
         not asked for that, so that their draws of a seed stay what they are.
         """
-        is_held = self.all.longest > STAY * self.thin and self.has_blocks
-        return self.pareto_k <= PROPOSAL_K_LIMIT and not is_held
+        return self.pareto_k <= PROPOSAL_K_LIMIT and not self.is_held
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a chain stays too long at one proposal."""
+        return self.has_blocks and self.all.longest > STAY * self.thin
+
+
+def _good_enough(found: _Drawn, run: _Run) -> _Drawn:
+    """The run, or one of more or of better proposals where those are wanted."""
+    for _ in range(REFITS):
+        if found.is_good or found.is_interrupted:
+            break
+        if _takes_more(found, run):
+            found = _with_more(found, run)
+            continue
+        with working("Fitting better proposals", is_shown=run.progress):
+            better = _refitted(found.all, run.rng)
+        if better is None:
+            break  # the certificate says so where no fit will do
+        found = _better(_drawn(better, run, _least(found)), found)
+    return found
+
+
+def _takes_more(found: _Drawn, run: _Run) -> bool:
+    """Whether twice the proposals will do: where all that is wrong is that a chain stays too long at one of them.
+
+    They cost less than a refit, of which each draw and all that fits it are new.
+    """
+    is_enough = found.pareto_k <= PROPOSAL_K_LIMIT and found.all.efficiency >= BLOCKS_POOR
+    is_alone = found.is_held and is_enough and not found.is_interrupted
+    effects = sum(part[0].size for part in found.all.proposed.b)
+    is_small = found.thin <= CHEAP_THIN and 2 * effects * found.thin * run.draws * run.chains <= MOST
+    return is_alone and run.thin is None and is_small
+
+
+def _with_more(found: _Drawn, run: _Run) -> _Drawn:
+    """The run with as many proposals again, as many draws: a chain stays half as long at the same one."""
+    proposal, more = found.all.proposal, run.draws * found.thin
+    theta = proposal.mixture.draw(run.chains * more, run.rng)
+    proposed = propose(
+        proposal.approximation, theta, proposal.tries, run.rng, progress=run.progress, interruptible=True
+    )
+    if len(proposed.shift) < len(theta):
+        return replace(found, is_interrupted=True)
+    theta = np.concatenate([found.all.theta, theta])
+    both = weighted(proposal, theta, together([found.all.proposed, proposed]))
+    return _Drawn(both, pareto_shape(both.log_weights), 2 * found.thin, found.length + more, False)
 
 
 def _least(found: _Drawn) -> int:

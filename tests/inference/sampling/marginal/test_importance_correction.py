@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import time
+from dataclasses import replace
 from itertools import count
 from types import SimpleNamespace
 from typing import Any, cast
@@ -31,7 +32,7 @@ from stan import name_of as stan_name
 import bayesmix as bmx
 from bayesmix.inference.least_squares.solve import given_later
 from bayesmix.inference.sampling.marginal import effect_proposals, importance_correction
-from bayesmix.inference.sampling.marginal.effect_proposals import propose
+from bayesmix.inference.sampling.marginal.effect_proposals import Proposed, propose
 from bayesmix.inference.sampling.marginal.gaussian_approximation import coefficients
 from bayesmix.inference.sampling.marginal.importance_correction import in_user_units
 from bayesmix.inference.sampling.marginal.level_proposals import LevelProposals, _spherical
@@ -281,3 +282,42 @@ def test_a_run_that_is_certified_is_not_replaced_by_one_that_is_not() -> None:
     assert importance_correction._better(later, first) is first
     assert importance_correction._better(drawn(0.4, 0.62, 31.0), first) is not first
     assert importance_correction._better(drawn(0.45, 0.4, 20.0), first) is not first  # of which no chain stays too long
+
+
+def test_a_run_whose_chains_stay_too_long_has_twice_the_proposals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many again behind those there are, whose weights are computed anew with theirs."""
+    rng, (draws, chains) = np.random.default_rng(1), (10, 2)
+    mixture = SimpleNamespace(
+        draw=lambda n, rng: rng.standard_normal((n, 1)), log_density=lambda theta: -0.5 * theta[:, 0] ** 2
+    )
+    proposal: Any = SimpleNamespace(mixture=mixture, approximation=SimpleNamespace(has_blocks=True), tries=(4,))
+
+    def proposed(theta: np.ndarray) -> Proposed:
+        return Proposed(theta, [theta[:, None]], theta[:, 0], -0.4 * theta[:, 0] ** 2)
+
+    monkeypatch.setattr(importance_correction, "propose", lambda _, theta, *__, **___: proposed(theta))
+    theta = mixture.draw(chains * (3 * draws + 1), rng)
+    first = importance_correction.weighted(proposal, theta, proposed(theta))
+    run = importance_correction._Run(draws, chains, None, rng, False)
+
+    def drawn(k: float, thin: int, stay: float) -> importance_correction._Drawn:
+        monkeypatch.setattr(importance_correction, "STAY", stay)
+        return importance_correction._Drawn(first, k, thin, 3 * draws + 1, False)
+
+    found = drawn(0.4, 3, 0.1)
+    assert importance_correction._takes_more(found, run)
+    assert not importance_correction._takes_more(found, replace(run, thin=3))  # as the user wants it
+    assert not importance_correction._takes_more(drawn(0.9, 3, 0.1), run)  # whose tail is too heavy
+    assert not importance_correction._takes_more(drawn(0.4, 6, 0.1), run)
+    assert not importance_correction._takes_more(drawn(0.4, 3, 1e6), run)  # with which nothing is wrong
+    both = importance_correction._with_more(found, run)
+    assert (both.thin, both.length) == (6, 6 * draws + 1)
+    assert len(both.all.theta) == chains * both.length
+    np.testing.assert_array_equal(both.all.theta[: len(theta)], theta)
+    np.testing.assert_allclose(both.all.log_weights, 0.1 * both.all.theta[:, 0] ** 2)
+    np.testing.assert_array_equal(both.all.proposed.b[0][:, 0], both.all.theta)
+    stopped = [theta[:5]]
+    monkeypatch.setattr(importance_correction, "propose", lambda *_, **__: proposed(stopped[0]))
+    again = importance_correction._with_more(found, run)
+    assert again.is_interrupted
+    assert again.all is first
