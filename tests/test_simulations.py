@@ -23,6 +23,7 @@ calibration, coverage = script("calibration"), script("interval_coverage")
 PLACES = range(sum(calibration.DAILY.values()))
 PIECES = 3  # designs of coverage a day
 DATA_SETS = 15
+OFTEN = 40
 SECONDS = 6.0  # by the clock, for each cell, after which no data set is begun
 LONGEST = 40.0  # of the processor, in which the last has to end, and what is compiled for the first
 
@@ -175,6 +176,14 @@ def test_intervals_in_the_table_hold_the_truth_where_theory_says_so(name):
     assert found or name == "smooth"
     for key, (n, share) in found.items():
         assert stats.binom(n, coverage.LEVEL).cdf(round(n * share)) > coverage.RARE, (key, n, share)
+
+
+@pytest.mark.parametrize("name", coverage.DESIGNS)
+def test_every_kind_of_interval_in_the_table_was_tried_often(name):
+    """Of four data sets a share says nothing."""
+    _, counts = coverage.kept()[name]
+    assert counts
+    assert {key: n for key, (n, _) in coverage.shares(counts).items() if n < OFTEN} == {}
 
 
 @pytest.mark.slow
