@@ -39,6 +39,8 @@ QUICK = {
 }
 SLOW_SEEDS = 3
 BY_DAY = {  # one of four seeds a day; by `levels.py`, and the last three by `grids.py`
+    "ratings_that_levels_tell",
+    "steps_of_rare_counts",
     "negbinomial_of_tiny_counts",
     "gamma_of_shape_near_zero",
     "beta_near_the_edge",

@@ -36,6 +36,7 @@ PRIOR: dict[str, Callable[..., Callable[[Array], Array]]] = {
     "Gamma": lambda alpha, beta: stats.gamma(alpha, scale=1.0 / beta).logpdf,
     "InverseGamma": lambda alpha, beta: stats.invgamma(alpha, scale=beta).logpdf,
     "Beta": lambda alpha, beta: stats.beta(alpha, beta).logpdf,
+    "Dirichlet": lambda alpha, beta: stats.beta(alpha, beta).logpdf,  # of the first of two shares
     "LogNormal": lambda mu, sigma: stats.lognorm(sigma, scale=np.exp(mu)).logpdf,
 }
 
@@ -262,7 +263,7 @@ def log_posterior(case: Case, u: list[Array]) -> tuple[Array, Array, Array]:
 
 def prior_of(case: Case, name: str) -> str:
     own = name.replace(", Intercept)", ")").replace(", x)", ")")
-    for key in (name, own, "sd" if name.startswith("sd") else "fixed"):
+    for key in (name, own, name.partition("[")[0], "sd" if name.startswith("sd") else "fixed"):
         if key in case.priors:
             return case.priors[key]
     raise KeyError(name)

@@ -29,7 +29,7 @@ class Level:
     low: float
     high: float
     step: float
-    centre: str = "Intercept"  # the axis that random intercepts are deviations from
+    centre: str = "Intercept"  # the axis that random intercepts are deviations from; of ratings none, it is zero
     sd: str = "sd(g, Intercept)"
 
 
@@ -39,7 +39,7 @@ def log_likelihoods(case: Case, level: Level, values: dict[str, Array]) -> Array
     mesh = np.meshgrid(*(values[name] for name in others), indexing="ij") if others else [np.zeros(1)]
     aux = {name: one.ravel() for name, one in zip(others, mesh, strict=False)}
     size = len(mesh[0].ravel())
-    centre, sd = values[level.centre], values[level.sd]
+    centre, sd = values.get(level.centre, np.zeros(1)), values[level.sd]
     labels = np.asarray(case.data["g"])
     columns = {name: np.asarray(value) for name, value in case.data.items() if name != "g"}
     total = np.zeros((len(centre), len(sd), size))
@@ -81,7 +81,7 @@ def integrated(
 
 
 def _word(name: str) -> str:
-    return "".join(c if c.isalnum() else "_" for c in name)
+    return "_" * name[0].isdigit() + "".join(c if c.isalnum() else "_" for c in name)
 
 
 def quantiles(case: Case, level: Level, finer: float = 1.0) -> dict[str, list[float]]:
@@ -95,10 +95,13 @@ def quantiles(case: Case, level: Level, finer: float = 1.0) -> dict[str, list[fl
         own = grids.prior(grids.prior_of(case, axis.name))(values[axis.name]) + axis.log_jacobian(u)
         log = log + own.reshape([-1 if e == d else 1 for e in range(len(shape))])
     weight = np.exp(log - np.nanmax(log))
+    ends = [np.where((np.arange(size) % (size - 1)) == 0, 0.5, 1.0) for size in shape]  # of the trapezoidal rule
+    for d, half in enumerate(ends):
+        weight *= half.reshape([-1 if e == d else 1 for e in range(len(shape))])
     weight /= weight.sum()
     found = {}
     for d, (axis, u) in enumerate(zip(axes, points, strict=True)):
-        density = weight.sum(axis=tuple(e for e in range(len(shape)) if e != d))
+        density = weight.sum(axis=tuple(e for e in range(len(shape)) if e != d)) / ends[d]
         edge = max(density[0], density[-1]) / density.max()
         if edge > 1e-4:
             print(f"  {axis.name}: the grid is cut off at {edge:.1e} of the highest density ({density[[0, -1]]})")
@@ -140,6 +143,27 @@ def negbinomial(row: dict, eta: Array, shape: Array) -> Array:
 def gamma(row: dict, eta: Array, shape: Array) -> Array:
     y = row["y"]
     return shape * (np.log(shape) - eta) + (shape - 1.0) * np.log(y) - shape * y * np.exp(-eta) - special.gammaln(shape)
+
+
+def cumulative(row: dict, eta: Array, **thresholds: Array) -> Array:
+    """Of three ordered categories on a logit; nothing where the thresholds are not in order."""
+    low, high = thresholds["_1_2"], thresholds["_2_3"]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        match row["y"]:
+            case 1:
+                found = -np.logaddexp(0.0, eta - low)
+            case 3:
+                found = -np.logaddexp(0.0, high - eta)
+            case _:
+                found = -np.logaddexp(0.0, low - eta) - np.logaddexp(0.0, eta - high) + np.log1p(-np.exp(low - high))
+    return np.where(high > low, found, -700.0)
+
+
+def monotonic(row: dict, eta: Array, mox: Array, simo_mox1_1_: Array) -> Array:
+    """Poisson; the slope is of a step of three categories, the share that of the first of two steps."""
+    share = (0.0, simo_mox1_1_, 1.0)[int(row["x"])]
+    at = np.minimum(eta + 2.0 * mox * share, 300.0)
+    return row["y"] * at - np.exp(at) - special.gammaln(row["y"] + 1.0)
 
 
 # ---- cases ----------------------------------------------------------------------------------------------------------
@@ -242,6 +266,40 @@ def cases() -> dict[str, tuple[Case, Level]]:
                 ),
             ),
             Level(censored, -60.0, 60.0, 0.03),
+        ),
+        "ratings_that_levels_tell": (
+            Case(
+                plain,
+                "cumulative",
+                {"y": [1, 1, 1, 1, 1, 2, 3, 3, 3, 1, 1, 1], "g": four},
+                {"1|2": "Normal(0, 4)", "2|3": "Normal(0, 4)", "sd(g)": "HalfNormal(4)"},
+                (
+                    Axis("1|2", -14.0, 14.0, 70, "plain"),
+                    Axis("2|3", -14.0, 16.0, 72, "plain"),
+                    Axis("sd(g, Intercept)", -8.0, 3.3, 72),
+                ),
+            ),
+            Level(cumulative, -60.0, 60.0, 0.1),
+        ),
+        "steps_of_rare_counts": (
+            Case(
+                "y ~ mo(x) + (1 | g)",
+                "poisson",
+                {"y": [0, 0, 1, 0, 0, 9, 0, 0, 2, 0, 0, 30], "x": [0, 1, 2] * 4, "g": four},
+                {
+                    "Intercept": "Normal(0, 3)",
+                    "mox": "Normal(0, 3)",
+                    "sd(g)": "HalfNormal(2)",
+                    "simo_mox1": "Dirichlet(1, 1)",
+                },
+                (
+                    Axis("Intercept", -13.0, 4.5, 50, "plain"),
+                    Axis("sd(g, Intercept)", -7.0, 2.2, 46),
+                    Axis("mox", -0.5, 7.5, 44, "plain"),
+                    Axis("simo_mox1[1]", 0.0, 1.0, 34, "plain"),
+                ),
+            ),
+            Level(monotonic, -30.0, 22.0, 0.05),
         ),
     }
 
