@@ -38,7 +38,7 @@ from bayesmix.inference.sampling.marginal.marginal_posterior import (
     fixed_effects,
     with_detection_limits,
 )
-from bayesmix.inference.sampling.marginal.number_starts import with_numbers_moved, within_priors
+from bayesmix.inference.sampling.marginal.number_starts import LINE, with_numbers_moved, within_priors
 from bayesmix.inference.sampling.marginal.row_quadratics import (
     BlockQuadratics,
     PseudoResponses,
@@ -172,6 +172,8 @@ def fit_approximation(
     """
     problem = generalized_problem(design, point.coordinates, spec)
     point = with_numbers_moved(problem, design, priors, point)
+    # what has no standard error, where modes beside the optimum are lost, is told nothing of: its prior stands in
+    point = replace(point, beta_cov=np.nan_to_num(point.beta_cov))
     log_dispersion = np.log(float(point.dispersion or 1.0))
     gamma, covariance = priors.moments(point.beta, point.beta_cov)
     width = np.sqrt(np.maximum(np.diagonal(covariance), 1e-12))
@@ -296,11 +298,11 @@ def _match_prior(prior: CoefficientPrior, gamma: Array, sd: float) -> tuple[floa
     found = np.stack([prior.log_density(gamma + shift) for shift in (0.0, h, -h)])
     inside = np.isfinite(found).all(axis=0)  # a prior may end somewhere
     if not inside.any():
-        return float(gamma.mean()), 1e-4 / sd**2
+        return float(gamma.mean()), LINE / sd**2
     centre, up, down = found[:, inside]
     slope = float(np.mean((up - down) / (2.0 * h)))
     curvature = float(-np.mean((up - 2.0 * centre + down) / h**2))
-    precision = max(curvature, 1e-4 / sd**2)
+    precision = max(curvature, LINE / sd**2)
     return float(gamma.mean()) + slope / precision, precision
 
 

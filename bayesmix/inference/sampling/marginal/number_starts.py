@@ -20,6 +20,9 @@ from bayesmix.language.priors.on_link import CoefficientPrior
 WIDE = 1.5  # standard error on the scale of its link above which an estimate says little about where a number is
 NOISE = 1e-10  # variance below which that of a likelihood without curvature was rounded
 GRID, REACH = 41, 20.0  # points of a grid, and how far it spans to either side
+LINE = (
+    1e-4  # least precision of the normal match of a prior, over that of the data: of one that does not bend downwards
+)
 FAR = 10.0  # standard deviations of its normal prior beyond which an estimate has run off, and no posterior is there
 ROUNDS = 30  # in which the grid moves on, or becomes narrower
 NARROW = 0.05  # half the width of the last grid
@@ -58,16 +61,21 @@ def within_priors(
     """The estimate; where one of its coefficients ran off, the mode of their posterior without random effects.
 
     A shape of counts that are not overdispersed runs off along all of its coefficients, and takes those of the mean
-    with it: errors of such an estimate are those of no direction. ``fixed``: means and precisions of the priors.
+    with it: errors of such an estimate are those of no direction. ``fixed``: means and precisions of the priors, where
+    a prior does not bend downwards those of a straight line, whose mean says nothing of what the data have found.
     """
     mean, precision = np.array(fixed).reshape(-1, 2).T
-    away = np.abs(priors.contrast @ point.beta - mean) * np.sqrt(precision)
-    if not np.any(away > FAR):
+    gamma, covariance = priors.moments(point.beta, point.beta_cov)
+    variance = np.diagonal(covariance)
+    is_found = (precision * variance < 2.0 * LINE) & (variance < WIDE**2)
+    away = np.abs(gamma - mean) * np.sqrt(precision)
+    if not np.any((away > FAR) & ~is_found):
         return point
     T = point.coordinates.T
     K = priors.contrast @ T
+    start = np.linalg.solve(K, np.where(is_found, gamma, mean))
     prior = np.linalg.solve(K, mean), K.T @ (precision[:, None] * K)
-    found = fit_regression(problem.likelihood, point.coordinates.X, design.offset, prior[0], prior=prior)
+    found = fit_regression(problem.likelihood, point.coordinates.X, design.offset, start, prior=prior)
     if not found.converged:
         return point
     return replace(

@@ -289,6 +289,20 @@ def test_points_that_cannot_be_factorised_are_found_at_once(monkeypatch: pytest.
     assert tried == [10]
 
 
+def test_estimates_without_standard_errors_have_those_of_their_priors() -> None:
+    """Where modes beside the optimum are lost nothing is known of the errors: it ended in eigenvalues of NaN."""
+    told = {"Intercept": "Normal(0.5, 0.5)", "fixed": "Normal(0.2, 0.5)"}
+    spec = make_spec(["y ~ x + (1 | g)", "sigma ~ x"], "gaussian", None, told)
+    design = build(parts_of(spec), simulated())
+    point, priors = estimate(design, spec, Laplace()), resolve(spec, design)
+    lost = point.beta_cov.copy()
+    lost[:2, :2] = np.nan
+    found = fit_approximation(design, spec, priors, replace(point, beta_cov=lost), np.random.default_rng(0))
+    known = fit_approximation(design, spec, priors, point, np.random.default_rng(0))
+    assert found.spread < 2.0 * known.spread
+    assert np.isfinite(found.target(found.centre[None])).all()
+
+
 @pytest.mark.slow
 def test_parts_are_factorised_by_the_posterior_whose_density_they_have() -> None:
     found, _ = bent_upwards()

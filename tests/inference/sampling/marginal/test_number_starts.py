@@ -128,3 +128,14 @@ def test_searches_without_overdispersion_or_zeros_of_their_own_end():
     assert fit.loglik == pytest.approx(poisson.loglik, abs=1e-6)
     drawn = fit.simulate(200, seed=1).to_numpy()
     assert drawn.mean() == pytest.approx(fit.fitted().mean(), abs=0.05)
+
+
+@pytest.mark.slow
+def test_priors_that_do_not_bend_move_no_estimate():
+    """That of a shift of response times is flat far from zero: its normal match, 6 900 away, took the start along."""
+    rng = np.random.default_rng(5)
+    x, g = rng.normal(size=60), np.arange(60) % 6
+    y = 0.2 + np.exp(-0.5 + 0.2 * x + 0.3 * rng.normal(size=6)[g] + 0.4 * rng.normal(size=60))
+    model = bmx.Model("y ~ x + (1 | g)", pd.DataFrame({"y": y, "x": x, "g": g}), family="shifted_lognormal")
+    post = model.sample(60, 2, seed=1, method="marginal", progress=False)
+    assert post.draws.certificate["remainder_sd"] < 1.0
