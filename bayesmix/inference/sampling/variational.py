@@ -22,6 +22,7 @@ from bayesmix.inference.sampling.diagnostics import K_LIMIT, pareto_shape
 from bayesmix.inference.sampling.draws import Draws, Schedule
 from bayesmix.inference.sampling.nuts.compile_directory import cached
 from bayesmix.inference.sampling.nuts.compiled_density import density_of
+from bayesmix.inference.sampling.nuts.held_estimate import held_by_priors
 from bayesmix.inference.sampling.nuts.reparametrisation import reparametrise
 from bayesmix.inference.sampling.nuts.reparametrised_model import (
     SamplerModel,
@@ -66,6 +67,7 @@ def sample_approximation(
     schedule: Schedule,
 ) -> Draws:
     """Draw independently from an approximation of the posterior, which the notes call so."""
+    start = held_by_priors(priors, start)
     reparametrisation = reparametrise(design, spec, priors, start)
     model = sampler_model(design, spec, priors, reparametrisation)
     chains, draws, seed = schedule.chains, schedule.draws, schedule.seed

@@ -21,6 +21,7 @@ from bayesmix.inference.sampling.diagnostics import R_HAT_LIMIT, convergence, en
 from bayesmix.inference.sampling.draws import FEWEST, Draws, Schedule, interruption
 from bayesmix.inference.sampling.nuts.compile_directory import cached
 from bayesmix.inference.sampling.nuts.compiled_density import VALUES, density_of
+from bayesmix.inference.sampling.nuts.held_estimate import held_by_priors
 from bayesmix.inference.sampling.nuts.reparametrisation import reparametrise
 from bayesmix.inference.sampling.nuts.reparametrised_model import (
     SamplerModel,
@@ -117,6 +118,7 @@ def sample_nuts(  # noqa: PLR0913 - a posterior, its start and its length
     ``known``: draws of the marginal sampler, at some of which chains start. ``state``: that of `Draws` that are to be
     continued, chain by chain.
     """
+    start = held_by_priors(priors, start)
     reparametrisation = reparametrise(design, spec, priors, start)
     model = sampler_model(design, spec, priors, reparametrisation)
     starts = Starts(design, priors, reparametrisation, start, None if known is None else known.parameters)
