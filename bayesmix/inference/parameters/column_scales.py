@@ -76,14 +76,18 @@ def at_factor_means(names: Sequence[str], columns: Array, counts: Array | None =
         if len(own) == len(rest) and all(is_number(columns[:, k]) for k in own):
             factor = columns[:, own].prod(axis=1)
             if np.allclose(columns[:, i] * factor, columns[:, j], rtol=1e-9, atol=0.0):
-                middle = float(mean(factor, counts))
                 ways = math.prod(math.comb(whole[one], part[one]) for one in whole)
-                change[i, j] = ways * middle if abs(middle) > AT_ZERO * float(spread(factor, counts)) else 0.0
+                change[i, j] = ways * middle(factor, counts)
     for own, x in _numbers_of_levels(products, places, columns):
-        middle = float(mean(x, counts))
-        if abs(middle) > AT_ZERO * float(spread(x, counts)):
-            change[:, own] += middle * _dummies(own, x, columns)
+        if at := middle(x, counts):
+            change[:, own] += at * _dummies(own, x, columns)
     return change
+
+
+def middle(numbers: Array, counts: Array | None = None) -> float:
+    """Mean over rows ``(n,)``; zero where it is so near zero, beside the spread, that it is rounding."""
+    found = float(mean(numbers, counts))
+    return found if abs(found) > AT_ZERO * float(spread(numbers, counts)) else 0.0
 
 
 def _numbers_of_levels(

@@ -13,9 +13,8 @@ from dataclasses import replace
 import numpy as np
 
 from bayesmix.data.design.design import Design
-from bayesmix.data.design.row_statistics import mean, spread
 from bayesmix.errors import SpecError
-from bayesmix.inference.parameters.column_scales import AT_ZERO, is_number
+from bayesmix.inference.parameters.column_scales import is_number, middle
 from bayesmix.inference.parameters.default_priors import Defaults, defaults
 from bayesmix.inference.parameters.named_priors import SIMPLEX, NamedPriors
 from bayesmix.inference.parameters.one_predictor import one_predictor, one_response
@@ -96,9 +95,8 @@ def multipliers_at_means(spec: ModelSpec, design: Design, predictor: int) -> dic
     for other in spec.responses[response].family.steps.effects:
         if other.code == effect.code and other.multiplier:
             numbers = design.offset[design.block(own[other.multiplier])]
-            middle = float(mean(numbers, design.counts))
-            if is_number(numbers) and abs(middle) > AT_ZERO * float(spread(numbers, design.counts)):
-                found[design.fixed.index(other.name)] = middle
+            if is_number(numbers) and (at := middle(numbers, design.counts)):
+                found[design.fixed.index(other.name)] = at
     return found
 
 

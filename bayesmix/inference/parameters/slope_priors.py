@@ -10,7 +10,7 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.errors import DesignError
-from bayesmix.inference.parameters.column_scales import AT_ZERO, BETWEEN
+from bayesmix.inference.parameters.column_scales import BETWEEN, middle
 from bayesmix.inference.parameters.default_priors import Defaults, defaults
 from bayesmix.inference.parameters.one_predictor import one_predictor, one_response
 from bayesmix.language.formula.model_spec import ModelSpec
@@ -47,11 +47,11 @@ def factors_at_means(spec: ModelSpec, design: Design, response: int) -> Iterator
     """Columns that imputed predictors are multiplied with, and the product's place; the predictor, and its mean."""
     for r, parent in _slopes(spec, response):
         z = design.outcomes[parent]
-        middle, size = float(np.mean(z.y[z.seen])), float(np.std(z.y[z.seen]))
+        at = middle(z.y[z.seen])
         for j in design.of_predictor(r):
             name = design.fixed[j].removeprefix(design.layout.prefixes[r])
-            if name and abs(middle) > AT_ZERO * size:
-                yield name.removeprefix(BETWEEN), j, spec.responses[parent].label, middle
+            if name and at:
+                yield name.removeprefix(BETWEEN), j, spec.responses[parent].label, at
 
 
 def mean_columns(spec: ModelSpec, design: Design, response: int) -> Array:
