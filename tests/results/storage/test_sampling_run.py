@@ -213,7 +213,7 @@ def damage(store, how):
         return
     path = store / how
     if path.is_dir():
-        path = next(path for path in sorted(path.rglob("c/**")) if path.is_file())
+        path = next(one for one in sorted(path.rglob("*")) if one.is_file() and "c" in one.relative_to(path).parts)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
