@@ -33,6 +33,10 @@ DATA = {
 }
 
 
+def slow(*row):
+    return pytest.param(*row, marks=pytest.mark.slow)
+
+
 @pytest.mark.parametrize(
     ("formula", "family", "what"),
     [
@@ -43,30 +47,21 @@ DATA = {
         ("some/of ~ x", "betabinomial", "`phi` runs off to infinity"),
         ("flat ~ x", "zero_inflated_poisson", "`zi` runs off to zero in 60 of 60 rows"),
         (["zeros ~ half", "zi ~ half"], "zero_inflated_poisson", 'Fit that family (family="poisson") where it is so'),
-        pytest.param(
-            *(
-                ["none ~ 1", "hu ~ half"],
-                "hurdle_poisson",
-                "`hu` runs off to one in 30 of 60 rows: each `none` there is zero",
-            ),
-            marks=pytest.mark.slow,
+        slow(
+            ["none ~ 1", "hu ~ half"],
+            "hurdle_poisson",
+            "`hu` runs off to one in 30 of 60 rows: each `none` there is zero",
         ),
-        pytest.param(
-            *(
-                ["none ~ 1", "zi ~ half"],
-                "zero_inflated_poisson",
-                "`zi` runs off to one in 30 of 60 rows: each `none` there",
-            ),
-            marks=pytest.mark.slow,
+        slow(
+            ["none ~ 1", "zi ~ half"],
+            "zero_inflated_poisson",
+            "`zi` runs off to one in 30 of 60 rows: each `none` there",
         ),
         (["none/nine ~ 1", "zi ~ half"], "zero_inflated_binomial", "`zi` runs off to one in 30 of 60 rows"),
-        pytest.param(
-            *(
-                ["edge ~ 1", "zoi ~ half"],
-                "zero_one_inflated_beta",
-                "`zoi` runs off to one in 30 of 60 rows: each `edge`",
-            ),
-            marks=pytest.mark.slow,
+        slow(
+            ["edge ~ 1", "zoi ~ half"],
+            "zero_one_inflated_beta",
+            "`zoi` runs off to one in 30 of 60 rows: each `edge`",
         ),
         ("positive ~ x", "truncated_negbinomial", 'Fit that family (family="truncated_poisson")'),
         ("positive ~ x", "truncated_nbinom1", "`phi` runs off to zero in 60 of 60 rows"),

@@ -203,7 +203,7 @@ def _takes_more(found: _Drawn, run: _Run) -> bool:
     They cost less than a refit, of which each draw and all that fits it are new.
     """
     is_enough = found.pareto_k <= PROPOSAL_K_LIMIT and found.all.efficiency >= BLOCKS_POOR
-    is_alone = found.is_held and is_enough and not found.is_interrupted
+    is_alone = found.is_held and is_enough
     effects = sum(part[0].size for part in found.all.proposed.b)
     is_small = found.thin <= CHEAP_THIN and 2 * effects * found.thin * run.draws * run.chains <= MOST
     return is_alone and run.thin is None and is_small

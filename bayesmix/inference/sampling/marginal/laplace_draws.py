@@ -10,6 +10,7 @@ from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.least_squares.incidence import effects_on_rows
+from bayesmix.inference.sampling.normal_posterior import normal_posterior
 
 TOLD = 1e-12  # variance, over the largest, below which a direction of the fixed effects has no curvature
 
@@ -31,12 +32,8 @@ def around(
     T = point.coordinates.T  # columns of unit size, whatever the user's units: where nothing is lost to rounding
     mean, precision = np.array(fixed).reshape(-1, 2).T
     inverse = np.linalg.inv(T)
-    values, vectors = np.linalg.eigh(inverse @ point.beta_cov @ inverse.T)
-    told = values > TOLD * max(float(values.max(initial=0.0)), 1e-300)
-    information = (vectors * np.where(told, 1.0 / np.where(told, values, 1.0), 0.0)) @ vectors.T
-    K = contrast @ T
-    whole = np.linalg.pinv(information + K.T @ (precision[:, None] * K), hermitian=True)
-    centre = whole @ (information @ (inverse @ point.beta) + K.T @ (precision * mean))
+    covariance = inverse @ point.beta_cov @ inverse.T
+    centre, whole = normal_posterior(inverse @ point.beta, covariance, contrast @ T, (mean, precision), told=TOLD)
     eta = (centre + _normal(whole, (n,), rng)) @ point.coordinates.X.T
     for term, b, cov in zip(design.terms, point.b, point.b_cov, strict=True):
         eta += effects_on_rows(term.z, term.codes, b + _normal(cov, (n, len(b)), rng), term.slots)

@@ -20,9 +20,7 @@ from bayesmix.language.priors.on_link import CoefficientPrior
 WIDE = 1.5  # standard error on the scale of its link above which an estimate says little about where a number is
 NOISE = 1e-10  # variance below which that of a likelihood without curvature was rounded
 GRID, REACH = 41, 20.0  # points of a grid, and how far it spans to either side
-LINE = (
-    1e-4  # least precision of the normal match of a prior, over that of the data: of one that does not bend downwards
-)
+LINE = 1e-4  # least precision of the normal match of a prior, over that of the data: of one that does not bend down
 FAR = 10.0  # standard deviations of its normal prior beyond which an estimate has run off, and no posterior is there
 ROUNDS = 30  # in which the grid moves on, or becomes narrower
 NARROW = 0.05  # half the width of the last grid

@@ -9,6 +9,7 @@ import numpy as np
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.parameters.priors_in_force import Priors
 from bayesmix.inference.sampling.marginal.scatter import LOCATED
+from bayesmix.inference.sampling.normal_posterior import normal_posterior
 
 FAR = 10.0  # scales of its prior beyond which an estimate, or its standard error, is that of nothing
 
@@ -28,9 +29,9 @@ def held_by_priors(priors: Priors, point: PointEstimate) -> PointEstimate:
     is_told = (np.abs(z) <= FAR) & (np.diagonal(own) <= FAR**2)  # and known: modes may be lost beside the optimum
     if np.all(is_told | ~located):
         return point
-    values, vectors = np.linalg.eigh(np.nan_to_num(own, posinf=0.0))
-    information = (vectors / np.where(values > 0.0, values, np.inf)) @ vectors.T
-    whole = np.linalg.pinv(information + np.diag(located.astype(float)), hermitian=True)
-    held = mean + scale * (whole @ (information @ z))
+    standard = np.zeros(len(z)), located.astype(float)
+    held, whole = normal_posterior(z, np.nan_to_num(own, posinf=0.0), np.eye(len(z)), standard)
     inverse = np.linalg.inv(priors.contrast)
-    return replace(point, beta=inverse @ held, beta_cov=inverse @ (whole * np.outer(scale, scale)) @ inverse.T)
+    return replace(
+        point, beta=inverse @ (mean + scale * held), beta_cov=inverse @ (whole * np.outer(scale, scale)) @ inverse.T
+    )
