@@ -64,7 +64,10 @@ def fit_regression(  # noqa: PLR0913 - a likelihood, where it begins, and what i
             if not is_start and _size(step, beta) < NEAR:
                 observed = X.T @ weigh_columns(-second, X) + precision
                 information = observed if _is_of_maximum(observed) else information
-            step = np.linalg.lstsq(information, X.T @ first - precision @ (beta - mean), rcond=None)[0]
+            gradient = X.T @ first - precision @ (beta - mean)
+            if not (np.isfinite(information).all() and np.isfinite(gradient).all()):  # where coefficients run off
+                break
+            step = np.linalg.lstsq(information, gradient, rcond=None)[0]
             beta, length = _shorter(value, beta, step)
             if not length or _size(step, beta) < CLOSE:
                 break

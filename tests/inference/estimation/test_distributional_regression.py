@@ -69,3 +69,12 @@ def test_an_exact_fit_is_no_maximum(rows):
     model = bmx.Model(["y ~ x", "sigma ~ x"], DATA)
     part = model.design.take(np.arange(rows), ())
     assert not fit_regression(likelihood_of(part, model.spec), part.X, part.offset, np.zeros(4)).converged
+
+
+def test_coefficients_that_ran_off_end_the_search():
+    """Where rows have no derivatives any more, a LinAlgError said that the criterion could not be computed."""
+    model = bmx.Model(["y ~ x", "sigma ~ x"], DATA)
+    start = np.array([0.0, 0.0, -800.0, 0.0])
+    found = fit_regression(likelihood_of(model.design, model.spec), model.design.X, model.design.offset, start)
+    assert not found.converged
+    np.testing.assert_array_equal(found.beta, start)
