@@ -1,7 +1,8 @@
 """Processes killed (-9) at random moments: what they were writing, and what has to be there afterwards.
 
-`python tests/kills.py 200` kills so many and prints a line for each kind of work. Children are forked, so that a kill
-costs no start of Python; nothing that has threads of its own runs in the parent.
+`python tests/kills.py 200` kills so many and prints a line for each kind of work; `python tests/kills.py steps` kills
+before every change in the folder that is written to, without chance: at moments of microseconds, too. Children are
+forked, so that a kill costs no start of Python; nothing that has threads of its own runs in the parent.
 """
 
 from __future__ import annotations
@@ -59,6 +60,54 @@ def killed(work: Callable[[], object], seconds: float) -> bool:
     time.sleep(seconds)
     os.kill(child, signal.SIGKILL)
     return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+
+
+CHANGES = ("open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.truncate", "os.link")
+
+
+def changes(folder: Path, each: Callable[[], None]) -> None:
+    """Call a function before each change in a folder, not in those below it, from now on, in this process."""
+    own = os.path.realpath(folder)
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if event not in CHANGES or (event == "open" and not arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)):
+            return
+        path = os.path.realpath(str(arguments[0]))
+        if os.path.dirname(path) == own and not (event == "os.mkdir" and os.path.exists(path)):
+            each()
+
+    sys.addaudithook(hook)
+
+
+def counted(work: Callable[[], object], folder: Path) -> int:
+    """Do the work in a fork; how many changes in the folder it makes."""
+    reader, writer = os.pipe()
+
+    def counting() -> None:
+        changes(folder, lambda: os.write(writer, b".") and None)
+        work()
+
+    child = run_in_child(counting)
+    os.close(writer)
+    with open(reader, "rb") as file:
+        number = len(file.read())
+    assert os.waitpid(child, 0)[1] == 0, "the work failed"
+    return number
+
+
+def killed_before(work: Callable[[], object], folder: Path, number: int) -> bool:
+    """Do the work in a fork that is killed before such a change; false if it has not so many."""
+    left = iter(range(number))
+
+    def each() -> None:
+        if next(left, None) is None:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def killing() -> None:
+        changes(folder, each)
+        work()
+
+    return os.WIFSIGNALED(os.waitpid(run_in_child(killing), 0)[1])
 
 
 # ---- what is done ---------------------------------------------------------------------------------------------------
@@ -416,6 +465,37 @@ def kill(kind: str, times: int, folder: Path, rng: np.random.Generator) -> tuple
     return hits, ends
 
 
+def kill_before_changes(kind: str, folder: Path, times: int | None = None, first: int = 0) -> tuple[int, int]:
+    """Kill before changes of files, each time from the beginning: before how many, and how many kills there were.
+
+    Before every change, or before about so many, at equal steps from ``first`` on (whose multiples of a step count as
+    none). After each kill the work is done to its end.
+    """
+    folder.mkdir()
+    work: Work = KINDS[kind](folder)
+    number = counted(work.do, folder)
+    step = -(-number // times) if times else 1
+    places = range(first % step, number, step)
+    work.clear()
+    hits = 0
+    for place in places:
+        hits += killed_before(work.do, folder, place)
+        work.check()
+        finished(work.do)
+        work.check_end()
+        work.clear()
+    return len(places), hits
+
+
+def steps() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for kind in KINDS:
+            start = time.monotonic()
+            changes, hits = kill_before_changes(kind, Path(folder) / kind)
+            seconds = time.monotonic() - start
+            print(f"{kind:14} {hits:4} of {changes:4} killed, all as they have to be; {seconds:.0f} s", flush=True)
+
+
 def main(times: int) -> None:
     shares = {"sample, NUTS": 0.08, "compare --all": 0.08}
     rest = (1.0 - sum(shares.values())) / (len(KINDS) - len(shares))
@@ -433,4 +513,7 @@ def main(times: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 200)
+    if sys.argv[1:] == ["steps"]:
+        steps()
+    else:
+        main(int(sys.argv[1]) if len(sys.argv) > 1 else 200)

@@ -79,8 +79,7 @@ def new_folder(target: Path, *, through: bool = False) -> Iterator[Path]:
     """
     target = Path(os.path.realpath(target))
     with _one_message(f"`{target}`"):
-        put_back(target)
-        remove_leftovers(target)
+        as_left(target)
         with beside(target) as unfinished:
             yield unfinished
             if through or target.exists():
@@ -88,12 +87,21 @@ def new_folder(target: Path, *, through: bool = False) -> Iterator[Path]:
             _exchange(unfinished, target)
 
 
+def as_left(path: str | Path) -> Path:
+    """A file or folder without what killed processes had put aside or not finished: for those that read it, too."""
+    target = Path(os.path.realpath(path))
+    put_back(target)
+    remove_leftovers(target)
+    return Path(path)
+
+
 def put_back(target: Path) -> None:
     """Undo the replacement of a folder that was killed after the old one had been put aside."""
     if os.path.lexists(target):
         return
     for path, _ in _of_dead_processes(target, "old"):
-        os.rename(path, target)
+        with suppress(OSError):  # of a reader who may not, or after another that has just done it
+            os.rename(path, target)
         return
 
 

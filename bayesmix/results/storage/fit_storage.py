@@ -26,7 +26,7 @@ from bayesmix.inference.parameters.priors_in_force import Priors, resolve
 from bayesmix.inference.sampling.draws import Draws
 from bayesmix.results.fits.fitted_model import Fitted
 from bayesmix.results.fits.records import EstimateRecord, FitRecord, PosteriorRecord
-from bayesmix.results.storage.atomic_replacement import new_folder, put_back
+from bayesmix.results.storage.atomic_replacement import as_left, new_folder
 from bayesmix.results.storage.datatree import drawn, numbers_of, parameters_of, posterior_dataset, to_datatree
 from bayesmix.results.storage.model_storage import from_dataset, to_dataset
 from bayesmix.results.storage.store_files import METADATA, Damage, check_files, checksums, read_metadata, verify
@@ -59,8 +59,7 @@ def save(fit: FitRecord, path: str | Path, *, data: xr.DataTree | None = None, o
         If the path exists, unless it is a saved fit and ``overwrite=True``; if its folder does not exist, or the disk
         is full. A fit that was saved there before is there still.
     """
-    target = Path(path)
-    put_back(target)
+    target = as_left(path)
     check_target(target, overwrite=overwrite)
     write_fit(fit, target, data=data)
 
@@ -112,9 +111,7 @@ def read_fit(path: str | Path) -> tuple[EstimateRecord, None] | tuple[PosteriorR
     DataError
         If there is no such directory, if it is not a saved fit, is damaged, or was written by a newer bayesmix.
     """
-    source = Path(path)
-    put_back(source)
-    return _checked(source, _read)
+    return _checked(as_left(path), _read)
 
 
 def read_model(source: Path) -> Fitted:

@@ -29,7 +29,7 @@ from bayesmix.results.fits.fitted_model import Fitted
 from bayesmix.results.fits.model_fingerprint import parts_of_model
 from bayesmix.results.fits.records import PosteriorRecord
 from bayesmix.results.fits.refit import one_after_the_other, sample_model
-from bayesmix.results.storage.atomic_replacement import beside, new_folder, put_back, remove_leftovers, write_whole
+from bayesmix.results.storage.atomic_replacement import as_left, beside, new_folder, put_back, write_whole
 from bayesmix.results.storage.fit_storage import (
     RUN_SETTINGS,
     is_saved_fit,
@@ -109,7 +109,7 @@ def sample_on_disk(asked: Asked, path: str | Path, *, is_cached: bool = False) -
     """
     settings = asked.settings()
     with one_at_a_time(Path(path)):
-        target = _as_left(path)
+        target = as_left(path)
         try:
             found = _there(target, asked, settings)
         except BayesmixError as error:
@@ -175,7 +175,7 @@ def resume_run(path: str | Path, *, progress: bool = True) -> PosteriorRecord:
         If there is no run, it is damaged, or was begun by another version of bayesmix.
     """
     with one_at_a_time(Path(path)):
-        return _resumed(_as_left(path), progress=progress)
+        return _resumed(as_left(path), progress=progress)
 
 
 def _resumed(target: Path, *, progress: bool) -> PosteriorRecord:
@@ -198,14 +198,6 @@ def _resumed(target: Path, *, progress: bool) -> PosteriorRecord:
 
 
 # ---- the folder -------------------------------------------------------------------------------------------------
-
-
-def _as_left(path: str | Path) -> Path:
-    """The folder of a run, without what a process that was killed had put aside or not finished."""
-    target = Path(path)
-    put_back(target)
-    remove_leftovers(target)
-    return target
 
 
 def _begin(target: Path, fitted: Fitted, settings: Settings) -> None:

@@ -15,7 +15,7 @@ import pytest
 import bayesmix as bmx
 from bayesmix.errors import DataError
 from bayesmix.results.storage import atomic_replacement
-from bayesmix.results.storage.atomic_replacement import new_folder, put_back, write_whole
+from bayesmix.results.storage.atomic_replacement import as_left, new_folder, put_back, write_whole
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 DEAD = 2**22 + 1  # above the largest number that Linux gives a process
@@ -157,6 +157,21 @@ def test_a_killed_save_loses_no_fit(fitted, tmp_path):
     with pytest.raises(DataError, match="overwrite=True"):
         fitted("sleepstudy", "ml").save(tmp_path / "fit.zarr")
     assert bmx.load(tmp_path / "fit.zarr").method == "REML"
+
+
+def test_a_fit_that_is_loaded_has_nothing_left_beside_it(fitted, tmp_path):
+    fitted("sleepstudy").save(target := tmp_path / "fit.zarr")
+    for kind in ("old", "new"):
+        write_folder(hidden(target, kind, DEAD), kind)
+    assert bmx.load(target).method == "REML"
+    assert [path.name for path in tmp_path.iterdir()] == ["fit.zarr"]
+
+
+def test_what_another_reader_has_put_back_is_no_error(tmp_path, monkeypatch):
+    target = tmp_path / "fit.zarr"
+    write_folder(hidden(target, "old", DEAD), "old")
+    fails_at(monkeypatch, os, "rename", 1, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
+    assert content(as_left(target)) == "old"
 
 
 KILLED = """
