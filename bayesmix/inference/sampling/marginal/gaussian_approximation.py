@@ -38,7 +38,8 @@ from bayesmix.inference.sampling.marginal.marginal_posterior import (
     fixed_effects,
     with_detection_limits,
 )
-from bayesmix.inference.sampling.marginal.number_starts import LINE, with_numbers_moved, within_priors
+from bayesmix.inference.sampling.marginal.matched_priors import match_prior
+from bayesmix.inference.sampling.marginal.number_starts import by_priors, with_numbers_moved, within_priors
 from bayesmix.inference.sampling.marginal.row_quadratics import (
     BlockQuadratics,
     PseudoResponses,
@@ -47,7 +48,6 @@ from bayesmix.inference.sampling.marginal.row_quadratics import (
 )
 from bayesmix.inference.sampling.marginal.t_mixture import NO_PROPOSAL, ApproximationError
 from bayesmix.language.formula.model_spec import ModelSpec
-from bayesmix.language.priors.on_link import CoefficientPrior
 
 ROUNDS = 6
 STEPS, DRAWS = 14, 300  # rounds where each may go a part of the way; draws of the approximation in each round
@@ -55,9 +55,8 @@ ENOUGH = 0.05  # relative fall of the spread of the remainder below which rounds
 SMALL = 1.0  # ... if it is this small; where it is not, it hides behind its noise that later rounds fit better
 LEVEL = 3  # rounds in turn that do not fall, after which the noise of their draws is all that is left
 LAX = 1.25  # how much larger the spread of a later round may be, noise again
+HOPELESS = 2.0  # spread of the remainder, over the root of the number of rows, of an approximation of nothing
 MARGIN = 5.0  # of log densities by quadratics of any sign over those by positive ones, beyond that at the estimate
-STEP = 1e-3  # of the differences of prior densities, in posterior standard deviations
-SMALLEST = 1e-8  # standard deviation of draws of a coefficient that runs off
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -175,16 +174,12 @@ def fit_approximation(
     # what has no standard error, where modes beside the optimum are lost, is told nothing of: its prior stands in
     point = replace(point, beta_cov=np.nan_to_num(point.beta_cov))
     log_dispersion = np.log(float(point.dispersion or 1.0))
-    gamma, covariance = priors.moments(point.beta, point.beta_cov)
-    width = np.sqrt(np.maximum(np.diagonal(covariance), 1e-12))
-    fixed = [_match_prior(prior, at[None], sd) for prior, at, sd in zip(priors.fixed, gamma, width, strict=True)]
+    fixed = _at_estimate(priors, point)
     if problem.likelihood.R > 1:
         point = within_priors(problem, design, priors, point, fixed)
     search = _Search(design, priors, point, problem, rng, min(DRAWS, most or DRAWS))
     if problem.likelihood.R > 1:
-        draws = around(point, design, priors.contrast, fixed, rng=rng, n=DRAWS)
-        stepped = _by_steps(search, match_rows(problem, draws, np.zeros(())), fixed)
-        return stepped.with_alike(of_first_factor(design, problem))
+        return _from_estimate_or_priors(search, fixed).with_alike(of_first_factor(design, problem))
     eta = point.predictor(design) - design.offset
     rows = match_rows(problem, eta[None], np.array(log_dispersion))
     best: GaussianApproximation | None = None
@@ -246,18 +241,43 @@ class _Search:
     def next(self, found: _Found) -> tuple[RowQuadratics, list[tuple[float, float]]]:
         """Quadratics of rows, and moments of the priors of fixed effects, nearest over the draws."""
         gamma = coefficients(found.approximation.target, found.shift)
-        pairs = zip(self.priors.fixed, gamma.T, strict=True)
-        fixed = [_match_prior(prior, draws, float(draws.std())) for prior, draws in pairs]
+        before = zip(found.approximation.target.mean, found.approximation.target.precision, strict=True)
+        parts = zip(self.priors.fixed, gamma.T, before, strict=True)
+        fixed = [match_prior(prior, draws, float(draws.std()), own) for prior, draws, own in parts]
         return match_rows(self.problem, found.eta, np.array(found.log_dispersion)), fixed
 
 
-def _by_steps(search: _Search, rows: RowQuadratics, fixed: list[tuple[float, float]]) -> GaussianApproximation:
+def _at_estimate(priors: Priors, point: PointEstimate) -> list[tuple[float, float]]:
+    """Means and precisions for the priors of the coefficients, from a point estimate."""
+    gamma, covariance = priors.moments(point.beta, point.beta_cov)
+    width = np.sqrt(np.maximum(np.diagonal(covariance), 1e-12))
+    return [match_prior(prior, at[None], sd) for prior, at, sd in zip(priors.fixed, gamma, width, strict=True)]
+
+
+def _from_estimate_or_priors(search: _Search, fixed: list[tuple[float, float]]) -> GaussianApproximation:
+    """The approximation of rows with several predictors that rounds from the estimate lead to.
+
+    From the priors where that is none, or one of nothing: such an estimate is at a pole of the likelihood.
+    """
+    found = [_by_steps(search, fixed)]
+    if found[0] is None or found[0].spread > HOPELESS * math.sqrt(search.design.n):
+        other = by_priors(search.problem, search.design, search.priors, search.point)
+        found.append(_by_steps(replace(search, point=other), _at_estimate(search.priors, other)))
+    best = min((one for one in found if one is not None), key=lambda one: one.spread, default=None)
+    if best is None:
+        raise ApproximationError(NO_PROPOSAL)
+    return best
+
+
+def _by_steps(search: _Search, fixed: list[tuple[float, float]]) -> GaussianApproximation | None:
     """Rounds of which each may go only a part of the way.
 
     Where a parameter beside the mean has effects of its own, ``E exp(-2 log sigma)`` over too wide an approximation is
     so large that the next one is far too narrow, and the one after that too wide. Near the end rounds still go back and
     forth, within the noise of their draws: each after the one that fell last goes a smaller part, the average of them.
     """
+    draws = around(search.point, search.design, search.priors.contrast, fixed, rng=search.rng, n=DRAWS)
+    rows = match_rows(search.problem, draws, np.zeros(()))
     assert isinstance(rows, BlockQuadratics)
     best: GaussianApproximation | None = None
     base, wanted, share, level = rows, rows, 1.0, 0  # the last: how many rounds in turn have not fallen
@@ -275,8 +295,6 @@ def _by_steps(search: _Search, rows: RowQuadratics, fixed: list[tuple[float, flo
         following, fixed = search.next(found)
         assert isinstance(following, BlockQuadratics)
         base, wanted, share = base.towards(wanted, share), following, min(1.0 / (1.0 + level), 2.0 * share)
-    if best is None:
-        raise ApproximationError(NO_PROPOSAL)
     return best
 
 
@@ -284,26 +302,6 @@ def _spread(values: Array) -> float:
     """Standard deviation from the quartiles: a few wild draws of an early round must not decide."""
     low, high = np.quantile(values[np.isfinite(values)], [0.25, 0.75]) if np.isfinite(values).any() else (0.0, np.inf)
     return float(high - low) / 1.349
-
-
-def _match_prior(prior: CoefficientPrior, gamma: Array, sd: float) -> tuple[float, float]:
-    """Mean and precision of the Gaussian approximation of a prior, from draws of its coefficient."""
-    if prior.kind == "Normal":
-        mu, sigma = prior.arguments
-        return mu, sigma**-2.0
-    if prior.is_flat:
-        return 0.0, 0.0
-    sd = max(sd, SMALLEST)
-    h = STEP * sd
-    found = np.stack([prior.log_density(gamma + shift) for shift in (0.0, h, -h)])
-    inside = np.isfinite(found).all(axis=0)  # a prior may end somewhere
-    if not inside.any():
-        return float(gamma.mean()), LINE / sd**2
-    centre, up, down = found[:, inside]
-    slope = float(np.mean((up - down) / (2.0 * h)))
-    curvature = float(-np.mean((up - 2.0 * centre + down) / h**2))
-    precision = max(curvature, LINE / sd**2)
-    return float(gamma.mean()) + slope / precision, precision
 
 
 def _approximation(

@@ -11,17 +11,21 @@ import numpy as np
 from bayesmix.arrays import Array
 from bayesmix.data.design.design import Design
 from bayesmix.inference.estimation.conditional_mode import GeneralizedProblem
-from bayesmix.inference.estimation.distributional_regression import fit_regression
+from bayesmix.inference.estimation.distributional_regression import Regression, fit_regression
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.parameters.natural_scale import number_columns
 from bayesmix.inference.parameters.priors_in_force import Priors
+from bayesmix.inference.parameters.unconstrained import TermCoordinates, term_coordinates
+from bayesmix.inference.sampling.marginal.matched_priors import LINE, prior_moments
+from bayesmix.inference.sampling.nuts.reparametrisation import typical
 from bayesmix.language.priors.on_link import CoefficientPrior
+from bayesmix.language.priors.prior import Prior
 
 WIDE = 1.5  # standard error on the scale of its link above which an estimate says little about where a number is
 NOISE = 1e-10  # variance below which that of a likelihood without curvature was rounded
 GRID, REACH = 41, 20.0  # points of a grid, and how far it spans to either side
-LINE = 1e-4  # least precision of the normal match of a prior, over that of the data: of one that does not bend down
 FAR = 10.0  # standard deviations of its normal prior beyond which an estimate has run off, and no posterior is there
+POLE = 1e-6  # standard deviation, over that of the prior, of a mode where the likelihood has no bound
 ROUNDS = 30  # in which the grid moves on, or becomes narrower
 NARROW = 0.05  # half the width of the last grid
 
@@ -69,21 +73,76 @@ def within_priors(
     away = np.abs(gamma - mean) * np.sqrt(precision)
     if not np.any((away > FAR) & ~is_found):
         return point
+    found = _regression(problem, design, priors, point, (np.where(is_found, gamma, mean), mean, precision))
+    return _without_effects(point, found.beta, found.beta_cov) if found.converged else point
+
+
+def by_priors(problem: GeneralizedProblem, design: Design, priors: Priors, point: PointEstimate) -> PointEstimate:
+    """A start that is not from the estimate: the coefficients' mode under their priors, random effects by theirs.
+
+    Where the likelihood has a pole, an estimate there is one of no posterior: a residual standard deviation of zero, of
+    as many effects as rows, or a shift as large as the smallest response. A mode that is at a pole itself gives way to
+    the priors.
+    """
+    at = priors.contrast @ point.beta
+    own = [prior_moments(prior) or (value, 0.0) for prior, value in zip(priors.fixed, at, strict=True)]
+    mean, precision = np.array(own).reshape(-1, 2).T
+    found = _regression(problem, design, priors, point, (mean, mean, precision), is_start=False)
+    beta, beta_cov = found.beta, found.beta_cov
+    variance = np.diagonal(priors.moments(beta, beta_cov)[1])
+    if not np.all(variance * precision > POLE**2 * (precision > 0.0)):  # NaN of what is no maximum, too
+        inverse = np.linalg.inv(priors.contrast)
+        widest = np.where(precision > 0.0, 1.0 / np.maximum(precision, 1e-300), 0.0)
+        beta, beta_cov = inverse @ mean, (inverse * widest) @ inverse.T
+    covariances = tuple(
+        _typical(term, sds) for term, sds in zip(term_coordinates(design.terms), priors.sd, strict=True)
+    )
+    effects = zip(covariances, point.b_cov, strict=True)
+    b_cov = tuple(np.broadcast_to(one, before.shape) for one, before in effects)
+    return replace(_without_effects(point, beta, beta_cov), covariances=covariances, b_cov=b_cov)
+
+
+def _regression(
+    problem: GeneralizedProblem,
+    design: Design,
+    priors: Priors,
+    point: PointEstimate,
+    coefficients: tuple[Array, Array, Array],
+    *,
+    is_start: bool = True,
+) -> Regression:
+    """The mode without random effects, in the user's units.
+
+    ``coefficients``: where gamma begins, and the means and precisions of its priors.
+    """
+    begin, mean, precision = coefficients
     T = point.coordinates.T
     K = priors.contrast @ T
-    start = np.linalg.solve(K, np.where(is_found, gamma, mean))
     prior = np.linalg.solve(K, mean), K.T @ (precision[:, None] * K)
-    found = fit_regression(problem.likelihood, point.coordinates.X, design.offset, start, prior=prior)
-    if not found.converged:
-        return point
+    X, begin = point.coordinates.X, np.linalg.solve(K, begin)
+    found = fit_regression(problem.likelihood, X, design.offset, begin, is_start=is_start, prior=prior)
+    return replace(found, beta=T @ found.beta, beta_cov=T @ found.beta_cov @ T.T)
+
+
+def _without_effects(point: PointEstimate, beta: Array, beta_cov: Array) -> PointEstimate:
+    """The estimate with other coefficients and no random effects."""
     return replace(
         point,
-        beta=T @ found.beta,
-        beta_cov=T @ found.beta_cov @ T.T,
+        beta=beta,
+        beta_cov=beta_cov,
         covariances=tuple(np.zeros_like(one) for one in point.covariances),
         b=tuple(np.zeros_like(one) for one in point.b),
         b_cov=tuple(np.zeros_like(one) for one in point.b_cov),
     )
+
+
+def _typical(term: TermCoordinates, sds: Sequence[Prior]) -> Array:
+    """A covariance ``(k, k)`` of the middle of its standard deviations' priors."""
+    x = np.zeros(term.size)
+    x[: term.n_sd] = term.coordinates(np.log(typical(sds)))
+    sd, root = term.unpack(x)
+    scaled = sd[:, None] * root
+    return np.asarray(scaled @ scaled.T)
 
 
 def _log_density(

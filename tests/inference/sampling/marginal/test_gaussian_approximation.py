@@ -34,7 +34,6 @@ from bayesmix.inference.sampling.marginal.log_dispersion import dispersion_given
 from bayesmix.inference.sampling.marginal.marginal_posterior import MarginalPosterior
 from bayesmix.inference.sampling.marginal.row_quadratics import match_rows
 from bayesmix.language.formula.model_spec import make_spec
-from bayesmix.language.priors.prior import Prior
 
 EXACT = {"rtol": 1e-9, "atol": 1e-9}
 
@@ -156,26 +155,6 @@ def test_joint_coordinates(name: str) -> None:
 
 
 # ---- projections ----------------------------------------------------------------------------------------------------
-
-
-def prior(kind: str, *arguments: float) -> Prior:
-    return Prior(kind, tuple(arguments))
-
-
-def test_priors_are_matched_by_expectations() -> None:
-    draws = 0.4 + 0.5 * np.random.default_rng(6).normal(size=400)
-    mean, precision = module._match_prior(prior("Normal", 1.0, 2.0), draws, 0.5)
-    assert (mean, precision) == (1.0, 0.25)
-    nu, mu, s = 3.0, 0.2, 0.8
-    away = draws - mu
-    slope = -(nu + 1.0) * away / (nu * s**2 + away**2)
-    curvature = (nu + 1.0) * (nu * s**2 - away**2) / (nu * s**2 + away**2) ** 2
-    mean, precision = module._match_prior(prior("StudentT", nu, mu, s), draws, 0.5)
-    assert precision == pytest.approx(curvature.mean(), rel=1e-5)
-    assert mean == pytest.approx(draws.mean() + slope.mean() / curvature.mean(), rel=1e-5)
-    far = 50.0 + draws  # where the log density of a Student t is convex
-    _, precision = module._match_prior(prior("StudentT", nu, mu, s), far, 0.5)
-    assert precision == pytest.approx(1e-4 / 0.25)
 
 
 def test_gaussian_responses_are_their_own_approximation() -> None:
@@ -301,6 +280,45 @@ def test_estimates_without_standard_errors_have_those_of_their_priors() -> None:
     known = fit_approximation(design, spec, priors, point, np.random.default_rng(0))
     assert found.spread < 2.0 * known.spread
     assert np.isfinite(found.target(found.centre[None])).all()
+
+
+def few_positive() -> bmx.Model:
+    """Six of 48 values are positive, no two of one effect: with these the residual standard deviation is zero."""
+    rng, row = np.random.default_rng(0), np.arange(48)
+    x = rng.normal(size=48)
+    y = np.where(rng.permutation(row) < 6, np.exp(0.5 * rng.normal(size=48)), 0.0)
+    data = {"y": y, "x": x, "g": row % 8, "v": [f"v{i}" for i in row // 8 % 3]}
+    given = {"fixed": "Normal(0, 0.7)", "sd": "HalfNormal(0.7)"}
+    return bmx.Model("y ~ x + diag(0 + v | g)", data, family="hurdle_lognormal", priors=given)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::bayesmix.ConvergenceWarning")
+def test_where_the_estimate_is_at_a_pole_of_the_likelihood_the_search_begins_at_the_priors() -> None:
+    """Of a residual standard deviation of exp(-35) no approximation was found."""
+    model = few_positive()
+    point = estimate(model.design, model.spec, Laplace())
+    assert point.beta[2] < -20.0
+    found = fit_approximation(model.design, model.spec, model.priors, point, np.random.default_rng(1))
+    assert found.spread < SMALL
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::bayesmix.ConvergenceWarning")
+def test_an_estimate_beyond_the_end_of_a_prior_is_where_no_search_begins() -> None:
+    """A shift of at most 0.1 of times above 1.5: the posterior is at that end, all of the draws were beyond it."""
+    rng, row = np.random.default_rng(3), np.arange(48)
+    x, g = rng.normal(size=48), row % 8
+    y = 1.5 + np.exp(0.3 + 0.3 * x + 0.5 * rng.normal(size=8)[g] + 0.4 * rng.normal(size=48))
+    data, given = {"y": y, "x": x, "g": g}, {"ndt": "Uniform(0, 0.1)"}
+    model = bmx.Model("y ~ x + (1 | g)", data, family="shifted_lognormal", priors=given)
+    assert model.estimate().point.beta[3] > np.log(0.1)
+    post = model.sample(400, 2, seed=1, method="marginal", progress=False)
+    assert post.draws.certificate["remainder_sd"] < SMALL
+    assert post.draws.certificate["acceptance"] > 0.3
+    share = post.draws.parameters.beta[..., 3].ravel()  # of a likelihood that hardly knows of it, the prior's own
+    assert share.max() < np.log(0.1)
+    assert stats.kstest(np.exp(share[::4]) / 0.1, "uniform").pvalue > 0.001
 
 
 @pytest.mark.slow

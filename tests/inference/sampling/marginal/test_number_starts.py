@@ -13,7 +13,7 @@ import bayesmix as bmx
 from bayesmix.inference.estimation.conditional_mode import generalized_problem
 from bayesmix.inference.parameters.centring import at_means
 from bayesmix.inference.parameters.priors_in_force import resolve
-from bayesmix.inference.sampling.marginal.number_starts import with_numbers_moved, within_priors
+from bayesmix.inference.sampling.marginal.number_starts import by_priors, with_numbers_moved, within_priors
 
 
 def counts(family: str, seed: int) -> pd.DataFrame:
@@ -70,22 +70,26 @@ def slope_of_shape() -> bmx.Model:
     return bmx.Model(["y ~ x + (1 | g)", "shape ~ x"], data, family="negbinomial", priors=SOME)
 
 
-@pytest.mark.slow
-def test_coefficients_that_ran_off_are_moved_to_their_mode_without_random_effects():
+def slope_of_sigma() -> bmx.Model:
     rng = np.random.default_rng(4)
     x, g = rng.normal(size=48), np.arange(48) % 8
     data = pd.DataFrame({"y": x + rng.normal(size=8)[g] + np.exp(0.3 * x) * rng.normal(size=48), "x": x, "g": g})
-    model = bmx.Model(["y ~ x + (1 | g)", "sigma ~ x"], data, priors=SOME)
+    return bmx.Model(["y ~ x + (1 | g)", "sigma ~ x"], data, priors=SOME)
+
+
+@pytest.mark.slow
+def test_coefficients_that_ran_off_are_moved_to_their_mode_without_random_effects():
+    model = slope_of_sigma()
     design, priors, point = at_means(model.design, model.priors.changes), model.priors, model.estimate().point
     problem = generalized_problem(design, point.coordinates, model.spec)
     fixed = [(prior.arguments[0], prior.arguments[1] ** -2.0) for prior in priors.fixed]
     assert within_priors(problem, design, priors, point, fixed) is point
     far = replace(point, beta=point.beta + np.array([0.0, 0.0, 0.0, 20.0]))
     found = within_priors(problem, design, priors, far, fixed)
-    centred = x - x.mean()
+    y, centred = design.y[:48], design.X[:48, 1] - design.X[:48, 1].mean()
 
     def loss(gamma: np.ndarray) -> float:
-        rows = stats.norm(gamma[0] + gamma[1] * centred, np.exp(gamma[2] + gamma[3] * centred)).logpdf(data["y"])
+        rows = stats.norm(gamma[0] + gamma[1] * centred, np.exp(gamma[2] + gamma[3] * centred)).logpdf(y)
         return -float(
             rows.sum() + sum(stats.norm(m, p**-0.5).logpdf(c) for c, (m, p) in zip(gamma, fixed, strict=True))
         )
@@ -97,6 +101,32 @@ def test_coefficients_that_ran_off_are_moved_to_their_mode_without_random_effect
     step = 1e-3 * np.linalg.cholesky(cov)[:, -1]  # along the slope of sigma
     curvature = (loss(least.x + step) - 2.0 * least.fun + loss(least.x - step)) / 1e-6
     assert curvature == pytest.approx(1.0, rel=0.01)
+    # of priors that are normal the same mode is found without an estimate, with random effects of their prior's size
+    other = by_priors(problem, design, priors, far)
+    np.testing.assert_allclose(other.beta, found.beta, atol=1e-5)
+    np.testing.assert_allclose(other.beta_cov, found.beta_cov, rtol=1e-3, atol=1e-6)
+    assert not np.any(other.b[0])
+    middle = stats.halfnorm(scale=0.7).median() ** 2
+    np.testing.assert_allclose(other.b_cov[0], np.full((8, 1, 1), middle), rtol=0.03)
+    np.testing.assert_allclose(other.covariances[0], [[middle]], rtol=0.03)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::bayesmix.ConvergenceWarning")
+def test_where_the_mode_is_at_a_pole_too_the_search_begins_at_the_priors_themselves():
+    """A shift of response times goes to the smallest of them, where their logarithm has no end."""
+    x = np.round(np.random.default_rng(2).normal(size=24), 3)
+    y = 0.1 + np.exp(np.linspace(-20.0, 3.0, 24))
+    data = pd.DataFrame({"y": y, "x": x, "g": np.arange(24) % 4})
+    model = bmx.Model("y ~ x + (1 | g)", data, family="shifted_lognormal", priors={**SOME, "ndt": "Uniform(0, 0.2)"})
+    design, priors = at_means(model.design, model.priors.changes), model.priors
+    point = model.estimate().point
+    found = by_priors(generalized_problem(design, point.coordinates, model.spec), design, priors, point)
+    gamma, cov = priors.moments(found.beta, found.beta_cov)
+    assert gamma[3] == pytest.approx(np.log(0.2) - 1.0, abs=0.02)
+    assert cov[3, 3] == pytest.approx(1.0, rel=0.02)
+    assert gamma[1] == 0.0
+    assert cov[1, 1] == pytest.approx(0.49)
 
 
 @pytest.mark.slow
