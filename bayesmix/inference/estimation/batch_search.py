@@ -12,15 +12,10 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.inference.estimation.boundary import AGAIN, SINGULAR
+from bayesmix.inference.estimation.multistart import multistart
 from bayesmix.inference.estimation.optimise import is_flat
 from bayesmix.inference.estimation.restart import LOWER, ROUGH, are_near
-from bayesmix.inference.estimation.searches import (
-    Derivatives,
-    Minima,
-    first_inverses,
-    minimise_together,
-    quasi_newton,
-)
+from bayesmix.inference.estimation.searches import Derivatives, Minima, minimise_together
 from bayesmix.inference.least_squares.scaling import Coordinates
 from bayesmix.inference.parameters.covariance import split, turning_places
 
@@ -70,18 +65,13 @@ def _lower_ends(
     derivatives: Derivatives, found: Minima, which: Array, points: Array, turning: Sequence[Sequence[int]]
 ) -> tuple[Array, Array]:
     """Rough searches from ``points`` that ended lower than what was found: their numbers and ends."""
-
-    def is_over(x: Array, value: Array, gradient: Array, slope: Array) -> Array:
-        is_steep = np.max(np.abs(gradient) * np.maximum(np.abs(x), 1.0), axis=1) > ROUGH
-        return ~is_steep | are_near(x, found.x[which], turning)
-
-    value, gradient = derivatives(which, points)
-    ends, heights, _ = quasi_newton(
-        derivatives, which, (points, value, gradient), first_inverses(points, gradient), is_over=is_over
-    )
     before = found.value[which]
-    is_new = ~(np.isfinite(before) & are_near(ends, found.x[which], turning))
-    lower = np.flatnonzero(is_new & np.isfinite(heights) & ~(heights >= before - LOWER * np.maximum(abs(before), 1.0)))
+
+    def is_known(x: Array, value: float | Array, gradient: Array) -> Array:
+        return np.isfinite(before) & are_near(x, found.x[which], turning)
+
+    ends, heights = multistart(derivatives, points, tolerance=ROUGH, is_known=is_known, which=which)
+    lower = np.flatnonzero(np.isfinite(heights) & ~(heights >= before - LOWER * np.maximum(abs(before), 1.0)))
     return which[lower], ends[lower]
 
 

@@ -76,8 +76,16 @@ def _restarted(
     ranges = starts_at_ranges(working.structures, optimum.x)
     starts = chain(restarts.starts(optimum.x, singular, is_doubtful), apart, ranges)
     turning = turning_places(working.structures)
-    if restarts.values is not None:
-        better = lowest_together(objective, optimum, starts, values=restarts.values, accurate=accurate, turning=turning)
+    if restarts.together is not None:
+        better = lowest_together(
+            objective,
+            optimum,
+            starts,
+            sizes=working.size,
+            together=restarts.together,
+            accurate=accurate,
+            turning=turning,
+        )
     else:
         better = lowest(
             objective,

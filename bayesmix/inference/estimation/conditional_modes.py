@@ -59,7 +59,11 @@ class _Points:
     eta: Array  # (S, n)
     objective: Array  # (S,)
 
-    def put(self, at: Array, others: _Points, some: Array) -> None:
+    def some(self, at: Array) -> _Points:
+        """Those at some places."""
+        return _Points([part[at] for part in self.u], self.eta[at], self.objective[at])
+
+    def put(self, at: Array, others: _Points, some: Array | slice) -> None:
         """Take over some of the others."""
         for own, other in zip(self.u, others.u, strict=True):
             own[at] = other[some]
@@ -68,7 +72,13 @@ class _Points:
 
 @np.errstate(all="ignore")  # trial steps may overflow; what they give is then not finite, and refused
 def find_modes(
-    problem: GeneralizedProblem, Lambdas: Sequence[Array], fixed: Array, dispersion: Array, start: Sequence[Array]
+    problem: GeneralizedProblem,
+    Lambdas: Sequence[Array],
+    fixed: Array,
+    dispersion: Array,
+    start: Sequence[Array],
+    *,
+    close: float = NEWTON_CLOSE,
 ) -> Mode:
     """Maximise the joint densities over the random effects; objectives are infinite where no mode is found.
 
@@ -79,14 +89,15 @@ def find_modes(
     fixed : (S, n) the part of the linear predictors that is not integrated out.
     dispersion : (S, 1)
     start : spherical effects to start from, per factor ``(S, J, k)``.
+    close : relative size of the step of Newton's method before the last.
     """
     search = _Search(problem, Lambdas, fixed, dispersion)
-    points = search.at(np.arange(len(fixed)), list(start))
+    points = search.at(list(start))
     lost = np.flatnonzero(~np.isfinite(points.objective))
     if len(lost):
-        again = search.at(lost, [np.zeros_like(part[lost]) for part in start])
+        again = search.of(lost).at([np.zeros_like(part[lost]) for part in start])
         points.put(lost, again, np.arange(len(lost)))
-    found = search.run(points)
+    found = search.run(points, close)
     points.objective[~found] = np.inf
     jet = problem.jet(points.eta, dispersion)
     factorisation = factorise_weights(problem, Lambdas, -jet[2])
@@ -103,54 +114,64 @@ class _Search:
     fixed: Array
     dispersion: Array
 
-    def at(self, some: Array, u: list[Array]) -> _Points:
-        """Linear predictors and objectives of some points at effects ``u``."""
-        b = [part @ np.swapaxes(Lambda[some], -1, -2) for part, Lambda in zip(u, self.Lambdas, strict=True)]
-        eta = self.fixed[some] + add_effects(self.problem.coordinates, b)
-        value = of_some(self.problem, some).value(eta, self.dispersion[some])
+    def of(self, some: Array) -> _Search:
+        """That of some of the points."""
+        Lambdas = [Lambda[some] for Lambda in self.Lambdas]
+        return _Search(of_some(self.problem, some), Lambdas, self.fixed[some], self.dispersion[some])
+
+    def at(self, u: list[Array]) -> _Points:
+        """Linear predictors and objectives at effects ``u``."""
+        b = [part @ np.swapaxes(Lambda, -1, -2) for part, Lambda in zip(u, self.Lambdas, strict=True)]
+        eta = self.fixed + add_effects(self.problem.coordinates, b)
+        value = self.problem.value(eta, self.dispersion)
         objective = -2.0 * value.sum(axis=-1) + self.problem.coordinates.penalty(u)
         return _Points(u, eta, np.where(np.isfinite(objective), objective, np.inf))
 
-    def run(self, points: _Points) -> Array:
+    def run(self, points: _Points, close: float) -> Array:
         """Damped Newton steps until all modes are found: which were."""
         polished = np.zeros(len(self.fixed), bool)
         found = polished.copy()
         active = np.flatnonzero(np.isfinite(points.objective))
+        own = self.of(active)
         for _ in range(MAX_STEPS):
             if not len(active):
                 break
-            step, is_newton = self.steps(points, active)
-            descends = self.descend(points, active, step)
-            size, length = _norm(step), _norm([part[active] for part in points.u])
+            now = points.some(active)
+            step, is_newton = own.steps(now)
+            descends = own.descend(now, step)
+            points.put(active, now, slice(None))
+            size, length = _norm(step), _norm(now.u)
             ended = polished[active] | ~descends
             found[active] = ended & (polished[active] | (size < UNDONE * (1.0 + length)))
-            polished[active] = size < np.where(is_newton, NEWTON_CLOSE, SCORING_CLOSE) * (1.0 + length)
-            active = active[~ended]
+            polished[active] = size < np.where(is_newton, close, SCORING_CLOSE) * (1.0 + length)
+            if ended.any():
+                active = active[~ended]
+                own = self.of(active)
         return found
 
-    def steps(self, points: _Points, some: Array) -> tuple[list[Array], Array]:
+    def steps(self, now: _Points) -> tuple[list[Array], Array]:
         """Newton steps, scoring ones where the observed information of some row is not positive; which are which."""
-        own, eta, dispersion = of_some(self.problem, some), points.eta[some], self.dispersion[some]
-        first, second = own.slopes(eta, dispersion)
+        first, second = self.problem.slopes(now.eta, self.dispersion)
         is_newton = np.all(second < 0.0, axis=-1)
         weights = -second
         if not is_newton.all():
-            weights = np.where(is_newton[:, None], weights, own.likelihood.descent(eta, second, dispersion))
-        factorisation = factorise_weights(own, [Lambda[some] for Lambda in self.Lambdas], weights)
-        _, target = solve_rows(own, factorisation, weights, weights * (eta - self.fixed[some]) + first)
-        return target.minus(Effects([part[some] for part in points.u], target.flat)).u, is_newton
+            descent = self.problem.likelihood.descent(now.eta, second, self.dispersion)
+            weights = np.where(is_newton[:, None], weights, descent)
+        factorisation = factorise_weights(self.problem, self.Lambdas, weights)
+        _, target = solve_rows(self.problem, factorisation, weights, weights * (now.eta - self.fixed) + first)
+        return target.minus(Effects(now.u, target.flat)).u, is_newton
 
-    def descend(self, points: _Points, some: Array, step: list[Array]) -> Array:
+    def descend(self, now: _Points, step: list[Array]) -> Array:
         """Take the longest of the steps, halves of them, ... that do not ascend; which points there are such for."""
-        fraction, left = 1.0, np.arange(len(some))
+        fraction, left, own = 1.0, np.arange(len(self.fixed)), self
         while len(left) and fraction >= SHORTEST:
-            at = some[left]
-            u = [own[at] + fraction * move[left] for own, move in zip(points.u, step, strict=True)]
-            trial, before = self.at(at, u), points.objective[at]
+            trial = own.at([part[left] + fraction * move[left] for part, move in zip(now.u, step, strict=True)])
+            before = now.objective[left]
             taken = trial.objective <= before + 1e-10 * (np.abs(before) + 1.0)
-            points.put(at[taken], trial, taken)
+            now.put(left[taken], trial, taken)
             left, fraction = left[~taken], 0.5 * fraction
-        descends = np.ones(len(some), bool)
+            own = self.of(left) if len(left) else own
+        descends = np.ones(len(self.fixed), bool)
         descends[left] = False
         return descends
 

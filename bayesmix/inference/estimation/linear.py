@@ -12,6 +12,7 @@ from bayesmix.inference.estimation.average_information import average_informatio
 from bayesmix.inference.estimation.boundary import conditional_covariances, search
 from bayesmix.inference.estimation.methods import Ml, Reml
 from bayesmix.inference.estimation.moment_start import moment_start
+from bayesmix.inference.estimation.multistart import differenced
 from bayesmix.inference.estimation.optimise import Batched, Curved, Objective
 from bayesmix.inference.estimation.point_estimate import PointEstimate
 from bayesmix.inference.estimation.reml import (
@@ -53,9 +54,12 @@ def fit_linear(problem: LinearProblem, method: Reml | Ml) -> PointEstimate:
     reml = isinstance(method, Reml)
     working = problem.coordinates
     start = moment_start(problem)
-    values = partial(criteria, problem, reml=reml) if problem.n <= FEW_ROWS or _is_small(problem) else None
-    again = partial(starts_again, working, start)
-    restarts = Restarts(again, values=values, has_known_noise=problem.has_known_noise)
+    derivatives = differenced(partial(criteria, problem, reml=reml))
+    restarts = Restarts(
+        partial(starts_again, working, start),
+        together=(lambda _: derivatives) if problem.n <= FEW_ROWS or _is_small(problem) else None,
+        has_known_noise=problem.has_known_noise,
+    )
     criterion = _Criterion(problem, reml=reml)
     optimum, singular = search(working, criterion.objective, start, restarts=restarts, accurate=False)
     solution = criterion.solution(optimum.x)

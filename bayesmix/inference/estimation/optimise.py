@@ -9,14 +9,21 @@ from enum import Enum
 import numpy as np
 
 from bayesmix.arrays import Array
-from bayesmix.inference.estimation.curvature import absolute_inverse, newton_step, steps, symmetric
+from bayesmix.inference.estimation.curvature import (
+    absolute_inverse,
+    first_inverses,
+    longest,
+    newton_step,
+    steps,
+    symmetric,
+)
 
-MAX_NEWTON = 100  # narrow bent valleys took 30; a regular optimum takes two or three
+MAX_BFGS, MAX_NEWTON = 500, 100  # narrow bent valleys took 30 of Newton's; a regular optimum takes two or three
 FAR = 1e-2  # relative distance after which the Hessian is taken anew
 ROUNDING, PATH = 1e-12, 1e-6  # of the value, and what is more than rounding where a point is come to again
 MAX_TRIALS, MAX_LOST = 20, 3  # of a line search; of all trials where a mode is lost, before a search is given up
 ARMIJO, STEEP = 1e-4, 0.9  # shares of the slope that a step must gain, and may leave
-SHORT = 0.5  # longest step of a search from far out, over the size of where it begins
+FIRST = 1.5  # longest first step by the curvature at the start, over that of a search from far out
 MAX_SCOUT = 60  # of its steps; where it has not ended by then, but is lower than another, it goes on
 PARALLEL = 1e-10  # cosine of a step and the change of the gradient from which on the two tell a curvature
 CURVATURE_FIRST = 6  # up to so many variables the Hessian at the start is worth its evaluations
@@ -203,7 +210,7 @@ def _quasi_newton(
     elif len(start) <= CURVATURE_FIRST:
         hessian = counted.hessian(start)
         inverse = absolute_inverse(hessian)
-    x, value, _ = _bfgs(counted, start, inverse, tolerance=STEEPEST, iterations=500, gain=gain)
+    x, value, _ = _bfgs(counted, start, inverse, tolerance=STEEPEST, gain=gain, first=FIRST)
     return (x, value, counted(x)[1]), hessian
 
 
@@ -213,10 +220,12 @@ def _bfgs(
     inverse: Array | None,
     *,
     tolerance: float,
-    iterations: int,
     gain: float = 0.0,
+    first: float = np.inf,
 ) -> tuple[Array, float, Array]:
     """Point, value and inverse Hessian (Nocedal and Wright 2006, section 6.1).
+
+    ``first`` bounds the first step: where curvature changes its sign, towards a variance of zero, it is far too long.
 
     Written here since loading ``scipy.optimize`` takes longer than the fit of most models.
     """
@@ -224,7 +233,8 @@ def _bfgs(
     H = np.eye(len(x)) if inverse is None else 0.5 * (inverse + inverse.T)
     scaled = inverse is not None
     size = 1.0 if scaled else min(1.0, 1.0 / max(float(np.linalg.norm(gradient)), 1e-300))
-    for _ in range(iterations):
+    size = min(size, first * float(longest(x)) / max(float(np.abs(H @ gradient).max()), 1e-300))
+    for _ in range(MAX_BFGS):
         direction = -H @ gradient
         if np.abs(gradient).max() <= tolerance or -0.5 * float(gradient @ direction) < gain * scaled:
             break
@@ -286,7 +296,7 @@ def descend(
     if inverse is None:
         (x, value, _), _ = _quasi_newton(counted, start)
         return x, value, absolute_inverse(difference(counted, x), least=1e-8)
-    return _bfgs(counted, start, inverse, tolerance=tolerance, iterations=400)
+    return _bfgs(counted, start, inverse, tolerance=tolerance)
 
 
 def scout(
@@ -295,7 +305,7 @@ def scout(
     *,
     tolerance: float,
     rest: Array | None = None,
-    is_known: Callable[[Array], bool] = lambda x: False,
+    is_known: Callable[[Array, float, Array], bool] = lambda x, value, gradient: False,
 ) -> tuple[Array, float]:
     """BFGS without any Hessian, in steps that are short: where another search would about end, and the value there.
 
@@ -306,15 +316,17 @@ def scout(
     ----------
     tolerance : slope by the logarithms of variables, or by themselves where they are small, at which the search ends.
     rest : inverse Hessian of the last variables, near enough; the first step of all others halves the largest.
-    is_known : whether a point is so near to where another search ended that this one can stop.
+    is_known : whether a point, its value and gradient tell that this search is on its way to where another one ended;
+        then it stops, and the value returned is infinite.
     """
     counted, x = _Counted(objective), start
     value, gradient = counted(x)
-    H = _first_inverse(x, gradient, np.zeros((0, 0)) if rest is None else rest)
+    H = first_inverses(x, gradient, rest)
     for _ in range(MAX_SCOUT):
-        size = np.maximum(np.abs(x), 1.0)
-        if not np.isfinite(value) or np.max(np.abs(gradient) * size, initial=0.0) <= tolerance or is_known(x):
+        if not np.isfinite(value) or np.max(np.abs(gradient) * np.maximum(np.abs(x), 1.0), initial=0.0) <= tolerance:
             break
+        if is_known(x, value, gradient):
+            return x, np.inf
         found = _short_step(counted, x, (value, gradient), -H @ gradient)
         if found is None:
             break
@@ -326,16 +338,6 @@ def scout(
     return x, value if counted.trials else np.inf
 
 
-def _first_inverse(x: Array, gradient: Array, rest: Array) -> Array:
-    """Inverse Hessian that a search with little knowledge begins with."""
-    m = len(x) - len(rest)
-    inverse = np.zeros((len(x), len(x)))
-    inverse[m:, m:] = rest
-    slope = float(np.abs(gradient[:m]).max(initial=0.0))
-    inverse[:m, :m] = SHORT * float(np.abs(x[:m]).max(initial=0.0)) / max(slope, 1e-300) * np.eye(m)
-    return inverse
-
-
 def _short_step(
     counted: _Counted, x: Array, at: tuple[float, Array], direction: Array
 ) -> tuple[Array, float, Array] | None:
@@ -344,8 +346,7 @@ def _short_step(
     slope = float(gradient @ direction)
     if not -slope > ROUNDING * max(abs(value), 1.0):
         return None
-    longest = max(SHORT * float(np.abs(x).max()), SHORT)
-    size = min(1.0, longest / float(np.abs(direction).max()))
+    size = min(1.0, float(longest(x)) / float(np.abs(direction).max()))
     for _ in counted.trials:
         trial = x + size * direction
         new, after = counted(trial)

@@ -5,7 +5,8 @@ minimum beside a deeper one inside. So wherever a search ends on the boundary, o
 inside; the lowest criterion counts. A regular end costs nothing, but for few rows.
 
 Of few rows a criterion has several valleys most often, and an evaluation costs least. There searches start from many
-sizes and shapes, each given up as soon as it is on its way to where another ended, and after regular ends at the edges.
+sizes and shapes, and after regular ends at the edges. Each is given up as soon as it is on its way to where another has
+ended; where several evaluations at once cost little more than one, all go on together.
 
 The residual variance has such a boundary, too, where the effects can follow every row: relative factors without bounds.
 """
@@ -14,13 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.inference.estimation.curvature import absolute_inverse
-from bayesmix.inference.estimation.multistart import Values, multistart
+from bayesmix.inference.estimation.multistart import Known, multistart
 from bayesmix.inference.estimation.optimise import (
     Objective,
     Optimum,
@@ -29,10 +29,13 @@ from bayesmix.inference.estimation.optimise import (
     minimise,
     scout,
 )
+from bayesmix.inference.estimation.searches import Derivatives
 from bayesmix.inference.parameters.covariance import Structure, split
 
 LOWER = 1e-8  # of the criterion: what counts as another valley
 SAME = 0.03  # distance from a minimum found at which a search is on its way to it
+LOW, ALIKE = 3.0, 0.3  # rise of a parabola in which a search leads to its minimum, and share by which it may be off
+FLAT = 1e-9  # least curvature of that parabola, over the largest
 ROUGH = 1e-3  # slope at which a search that is not the lowest ends
 NEAR, FAR = 1.0, 8.0  # relative factors to start from; columns are of unit size
 FEW_ROWS = 50  # up to which a search is one of many
@@ -57,13 +60,13 @@ class Restarts:
     """Where searches start again, from what was found, its singular terms, and whether it is in doubt.
 
     ``is_beyond`` says of a lower point whether its sizes are larger than data can tell: then no other is looked for.
-    ``values`` gives the criterion at many relative factors, which are all its variables, where that costs little more
-    than at one: then all searches go on together.
+    ``together`` gives the derivatives of the criterion for as many searches at once as asked for, where that costs
+    little more than for one: then all of them go on together.
     """
 
     starts: Callable[[Array, Sequence[int], bool], Iterable[Array]]
     is_beyond: Callable[[Array], bool] = never
-    values: Values | None = None
+    together: Callable[[int], Derivatives] | None = None
     has_known_noise: bool = False  # a residual variance of one, which cannot vanish
 
 
@@ -182,40 +185,43 @@ def lowest(  # noqa: PLR0913 - options of a search, named
     is_beyond : as in `Restarts`.
     """
     rest = absolute_inverse(found.hessian[sizes:, sizes:])
-    ends = [(found.value, found.x)]
+    leads_back = leads_to(found, turning)
+    ends: list[tuple[float, Array]] = []
 
-    def is_known(x: Array) -> bool:
-        return any(are_near(x, end, turning) for _, end in ends)
+    def is_known(x: Array, value: float, gradient: Array) -> bool:
+        return bool(leads_back(x, value, gradient)) or any(are_near(x, end, turning) for _, end in ends)
 
     for start in starts:
         x, value = scout(objective, start, tolerance=ROUGH, rest=rest, is_known=is_known)
-        if not is_known(x):
+        if np.isfinite(value):
             ends.append((value, x))
             if _is_lower(value, found) and is_beyond(x):
                 break
-    return lowest_of_ends(objective, found, sorted(ends[1:], key=lambda end: end[0]), accurate=accurate)
+    return lowest_of_ends(objective, found, sorted(ends, key=lambda end: end[0]), accurate=accurate)
 
 
-def lowest_together(
+def lowest_together(  # noqa: PLR0913 - options of a search, named
     objective: Objective,
     found: Optimum,
     starts: Iterable[Array],
     *,
-    values: Values,
+    sizes: int,
+    together: Callable[[int], Derivatives],
     accurate: bool,
     turning: Sequence[Sequence[int]] = (),
 ) -> Optimum:
-    """The same by searches that go on together; ``values`` as in `Restarts`."""
-    points = list(starts)
-    if not points:
+    """The same by searches that go on together; ``together`` as in `Restarts`.
+
+    They are not stopped where one of the others ends: nobody knows that before.
+    """
+    points = np.array(list(starts))
+    if not len(points):
         return found
-    is_known = partial(are_near, end=found.x, turning=turning)
-    ends, heights = multistart(values, np.array(points), tolerance=ROUGH, is_known=is_known)
-    is_new = ~is_known(ends)
-    order = np.argsort(heights[is_new], kind="stable")
-    return lowest_of_ends(
-        objective, found, list(zip(heights[is_new][order], ends[is_new][order], strict=True)), accurate=accurate
-    )
+    rest = absolute_inverse(found.hessian[sizes:, sizes:])
+    is_known = leads_to(found, turning)
+    ends, heights = multistart(together(len(points)), points, tolerance=ROUGH, is_known=is_known, rest=rest)
+    order = np.argsort(heights, kind="stable")
+    return lowest_of_ends(objective, found, list(zip(heights[order], ends[order], strict=True)), accurate=accurate)
 
 
 def are_near(x: Array, end: Array, turning: Sequence[Sequence[int]] = ()) -> Array:
@@ -224,10 +230,37 @@ def are_near(x: Array, end: Array, turning: Sequence[Sequence[int]] = ()) -> Arr
     ``turning``: sets of places whose numbers may change their signs together, as those of a column of a factor. No
     others may: a correlation of minus one is not near one.
     """
-    same, other = np.abs(x - end) < SAME, np.abs(x + end) < SAME
-    for places in turning:
-        same[..., places] = (same[..., places].all(axis=-1) | other[..., places].all(axis=-1))[..., None]
-    return np.asarray(same.all(axis=-1))
+    return np.asarray((np.abs(_signs(x, end, turning) * x - end) < SAME).all(axis=-1))
+
+
+def leads_to(minimum: Optimum, turning: Sequence[Sequence[int]]) -> Known:
+    """Whether values and gradients at points ``(..., m)`` are about those of the parabola at a minimum, from low on.
+
+    Then Newton's step from there would end near the minimum, and a search is on its way to it: a valley between them
+    would have another slope. ``turning`` as in `are_near`.
+    """
+    inverse = absolute_inverse(minimum.hessian, least=FLAT)
+
+    def known(x: Array, value: float | Array, gradient: Array) -> Array:
+        signs = _signs(x, minimum.x, turning)
+        off = signs * x - minimum.x
+        slope = off @ minimum.hessian
+        rise, error = 0.5 * np.sum(off * slope, axis=-1), signs * gradient - slope
+        is_alike = np.abs(value - minimum.value - rise) <= ALIKE * rise
+        is_alike &= np.sum((error @ inverse) * error, axis=-1) <= 2.0 * ALIKE**2 * rise
+        is_low = (rise > 0.0) & (rise <= LOW) & (minimum.status is Status.CONVERGED)
+        return np.asarray(are_near(x, minimum.x, turning) | (is_low & is_alike))
+
+    return known
+
+
+def _signs(x: Array, end: Array, turning: Sequence[Sequence[int]]) -> Array:
+    """Signs ``(..., m)`` that bring numbers which may change theirs together as near to those of an end as they can."""
+    signs = np.ones_like(x)
+    for places in map(list, turning):
+        is_other = np.sum(x[..., places] * end[..., places], axis=-1) < 0.0
+        signs[..., places] = np.where(is_other, -1.0, 1.0)[..., None]
+    return signs
 
 
 def lowest_of_ends(

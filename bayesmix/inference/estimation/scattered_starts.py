@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from bayesmix.arrays import Array
+from bayesmix.inference.estimation.multistart import multistart
 from bayesmix.inference.estimation.optimise import Objective, Optimum
 from bayesmix.inference.estimation.restart import lowest_of_ends, starts_at_edges
-from bayesmix.inference.estimation.searches import Derivatives, first_inverses, in_pieces, quasi_newton
+from bayesmix.inference.estimation.searches import Derivatives
 from bayesmix.inference.parameters.covariance import Structure, from_factor, inside
 
 MOST_ROWS = 100  # of twice as many six failures of six had nothing lower
@@ -43,11 +44,7 @@ def lowest_of_scattered(
     rng = np.random.default_rng(3)
     for _ in range(ROUNDS):
         points = np.array([*starts_at_edges(structures, found.x), *_scattered(structures, found.x, start, rng)])
-        derivatives, numbers = in_pieces(derivatives_of(len(points)), len(points)), np.arange(len(points))
-        value, gradient = derivatives(numbers, points)
-        inverse = first_inverses(points, gradient)
-        at = points, value, gradient
-        ends, heights, _ = quasi_newton(derivatives, numbers, at, inverse, is_over=_is_flat)
+        ends, heights = multistart(derivatives_of(len(points)), points, tolerance=ROUGH)
         order = np.argsort(heights, kind="stable")
         better = lowest_of_ends(objective, found, list(zip(heights[order].tolist(), ends[order], strict=True)))
         if better is found:
@@ -68,7 +65,3 @@ def _scattered(structures: Sequence[Structure], x: Array, start: Array, rng: np.
         rest = (x if i % 2 else start)[m:]
         moved = np.exp(0.5 * rng.normal()) * rest + 0.5 * rng.normal(size=len(rest))
         yield np.concatenate([inside(structures, from_factor(structures, factors)), moved])
-
-
-def _is_flat(x: Array, value: Array, gradient: Array, slope: Array) -> Array:
-    return np.asarray(np.max(np.abs(gradient) * np.maximum(np.abs(x), 1.0), axis=1) <= ROUGH)

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from bayesmix.arrays import Array
-from bayesmix.inference.estimation.curvature import absolute_inverse, newton_step, steps, symmetric
+from bayesmix.inference.estimation.curvature import absolute_inverse, longest, newton_step, steps, symmetric
 from bayesmix.inference.estimation.optimise import (
     ARMIJO,
     PARALLEL,
     ROUNDING,
-    SHORT,
 )
 
 Derivatives = Callable[[Array, Array], tuple[Array, Array]]  # searches (S,), points (S, m) -> values, gradients
@@ -172,17 +171,10 @@ def _is_lower(value: Array, gradient: Array, new: Array, after: Array) -> Array:
     return np.asarray((new < value - slack) | ((new <= value + slack) & flatter))
 
 
-def first_inverses(x: Array, gradient: Array) -> Array:
-    """Inverse Hessians ``(S, m, m)`` by which the first step halves the largest variable."""
-    size = SHORT * np.abs(x).max(axis=1) / np.maximum(np.abs(gradient).max(axis=1), 1e-300)
-    return np.asarray(size[:, None, None] * np.eye(x.shape[1]))
-
-
 def _steps(x: Array, gradient: Array, inverse: Array) -> tuple[Array, Array]:
     """Quasi-Newton steps of bounded length ``(S, m)``, and the slopes along them."""
     step = -(inverse @ gradient[..., None])[..., 0]
-    longest = SHORT * np.maximum(np.abs(x).max(axis=1), 1.0)
-    step *= np.minimum(1.0, longest / np.maximum(np.abs(step).max(axis=1), 1e-300))[:, None]
+    step *= np.minimum(1.0, longest(x) / np.maximum(np.abs(step).max(axis=1), 1e-300))[:, None]
     return step, np.sum(gradient * step, axis=1)
 
 

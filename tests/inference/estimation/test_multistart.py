@@ -11,15 +11,11 @@ from scipy.optimize import minimize
 
 import bayesmix as bmx
 from bayesmix.inference.estimation import linear
-from bayesmix.inference.estimation.multistart import multistart
+from bayesmix.inference.estimation.multistart import differenced, multistart
 from bayesmix.inference.estimation.reml import criteria, criterion, linear_problem
 from bayesmix.inference.least_squares.scaling import coordinates
 
 ROUGH = 1e-3  # slope at which searches end
-
-
-def nowhere(x: np.ndarray) -> np.ndarray:
-    return np.zeros(len(x), bool)
 
 
 def two_valleys(x: np.ndarray) -> np.ndarray:
@@ -33,7 +29,7 @@ def one(function: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], 
 
 def test_each_search_ends_in_its_valley() -> None:
     starts = np.array([[1.5, 2.0], [0.7, -1.0], [-0.6, 0.2], [-2.0, 3.0]])
-    ends, heights = multistart(two_valleys, starts, tolerance=1e-6, is_known=nowhere)
+    ends, heights = multistart(differenced(two_valleys), starts, tolerance=1e-6)
     for start, end, height in zip(starts, ends, heights, strict=True):
         right = minimize(one(two_valleys), start, tol=1e-10)
         np.testing.assert_allclose(end, right.x, atol=1e-5)
@@ -46,18 +42,25 @@ def test_narrow_valleys_are_followed() -> None:
     def rosenbrock(x: np.ndarray) -> np.ndarray:
         return np.asarray(np.sum(100.0 * (x[:, 1:] - x[:, :-1] ** 2) ** 2 + (1.0 - x[:, :-1]) ** 2, axis=1))
 
-    ends, heights = multistart(rosenbrock, np.array([[0.5, 2.0, 0.5]]), tolerance=1e-6, is_known=nowhere)
+    ends, heights = multistart(differenced(rosenbrock), np.array([[0.5, 2.0, 0.5]]), tolerance=1e-6)
     np.testing.assert_allclose(ends, 1.0, atol=1e-5)
     assert heights[0] < 1e-10
 
 
 def test_searches_near_a_known_end_stop() -> None:
-    """At the first step that is on the right, the other one goes on."""
-    ends, _ = multistart(
-        two_valleys, np.array([[1.5, 2.0], [-2.0, 3.0]]), tolerance=1e-6, is_known=lambda x: x[:, 0] > 0.0
-    )
+    """At the first step that is on the right, the other one goes on; that one has no value."""
+    starts = np.array([[1.5, 2.0], [-2.0, 3.0]])
+
+    def is_known(x: np.ndarray, value: float | np.ndarray, gradient: np.ndarray) -> np.ndarray:
+        np.testing.assert_allclose(value, two_valleys(x))
+        assert gradient.shape == x.shape
+        return np.asarray(x[:, 0] > 0.0)
+
+    ends, heights = multistart(differenced(two_valleys), starts, tolerance=1e-6, is_known=is_known)
     np.testing.assert_array_equal(ends[0], [1.5, 2.0])
-    np.testing.assert_allclose(ends[1], minimize(one(two_valleys), [-1.0, 0.0], tol=1e-10).x, atol=1e-5)
+    right = minimize(one(two_valleys), [-1.0, 0.0], tol=1e-10)
+    np.testing.assert_allclose(ends[1], right.x, atol=1e-5)
+    assert heights == pytest.approx([np.inf, right.fun])
 
 
 def test_points_without_a_value_are_stepped_back_from() -> None:
@@ -68,7 +71,7 @@ def test_points_without_a_value_are_stepped_back_from() -> None:
         return values
 
     starts = np.array([[9.0], [0.01], [-1.0]])
-    ends, heights = multistart(on_the_right, starts, tolerance=1e-6, is_known=nowhere)
+    ends, heights = multistart(differenced(on_the_right), starts, tolerance=1e-6)
     np.testing.assert_allclose(ends[:2], 1.0, atol=1e-5)
     assert heights[2] == np.inf
     assert ends[2] == -1.0  # nothing to start from

@@ -168,9 +168,33 @@ def test_scouts_end_early_where_another_search_has_been():
     assert value == pytest.approx(rosen(x))
     whole = len(calls)
     calls.clear()
-    x, _ = scout(objective, np.array([-1.2, 1.0]), tolerance=1e-3, is_known=lambda x: bool(x[0] > 0.0))
+    asked = []
+
+    def is_known(x, value, gradient):
+        asked.append((value, gradient))
+        return bool(x[0] > 0.0)
+
+    x, value = scout(objective, np.array([-1.2, 1.0]), tolerance=1e-3, is_known=is_known)
     assert x[0] > 0.0
+    assert value == np.inf
     assert len(calls) < whole
+    assert asked[-1][0] == pytest.approx(rosen(x))
+    np.testing.assert_allclose(asked[-1][1], rosen_der(x))
+
+
+def test_the_first_step_is_bounded_where_curvature_is_next_to_none():
+    """At an inflection on the way to zero Newton's step is a thousand long; the way back took eight trials."""
+    seen = []
+
+    def objective(x):
+        seen.append(float(x[0]))
+        height = np.exp(-0.5 * x[0] ** 2)
+        return -height, x * height
+
+    found = minimise(objective, np.array([0.999]))
+    assert found.x[0] == pytest.approx(0.0, abs=1e-8)
+    assert max(map(abs, seen)) < 1.1
+    assert len(seen) <= 12
 
 
 @pytest.mark.parametrize("known", [0, 2, 5])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise, product
 
@@ -17,7 +18,7 @@ from scipy.optimize import minimize
 
 import bayesmix as bmx
 from bayesmix.inference.estimation import restart
-from bayesmix.inference.estimation.optimise import Optimum, Status
+from bayesmix.inference.estimation.optimise import Optimum, Status, minimise
 from bayesmix.inference.parameters.covariance import structure_of, to_factor, turning_places
 
 CLOSE = 1e-6  # absolute on criteria
@@ -40,6 +41,34 @@ def in_levels(successes: list[int], rows: int) -> dict[str, object]:
     """Binary outcomes of levels of equal size."""
     y = np.concatenate([np.arange(rows) < count for count in successes]).astype(float)
     return {"y": y, "g": np.repeat([f"g{j}" for j in range(len(successes))], rows)}
+
+
+def bent(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Minima at (0, 0), about (2, 0.6), which is lower, and its mirror image: a slice is even in the first variable."""
+    a, b = x[..., 0], x[..., 1]
+    rest = b - 0.3 * np.abs(a)
+    value = a**2 * (a**2 - 4.0) ** 2 / 4.0 - 0.05 * a**2 + 2.0 * rest**2
+    slope = a * (a**2 - 4.0) ** 2 / 2.0 + a**3 * (a**2 - 4.0) - 0.1 * a - 1.2 * rest * np.sign(a)
+    return value, np.stack([slope, 4.0 * rest], axis=-1)
+
+
+@pytest.mark.parametrize("start", [[0.1, 0.1], [1.9, 0.7]])
+def test_searches_from_where_a_parabola_is_that_of_a_minimum_lead_there(start):
+    """From all such points SciPy's ends at it, or its mirror image; they are many more than those near it."""
+    found = minimise(bent, np.array(start))
+    assert found.status is Status.CONVERGED
+    points = np.random.default_rng(2).uniform([-3.0, -1.0], [3.0, 2.0], (2000, 2))
+    known = restart.leads_to(found, [(0,)])(points, *bent(points))
+    assert known.sum() > 3 * restart.are_near(points, found.x, [(0,)]).sum() + 10
+    for point in points[known]:
+        end = minimize(bent, point, jac=True, method="L-BFGS-B").x
+        np.testing.assert_allclose([abs(end[0]), end[1]], found.x, atol=1e-3)
+
+
+def test_what_has_not_converged_leads_nowhere():
+    found = replace(minimise(bent, np.array([1.9, 0.7])), status=Status.FLAT)
+    assert not restart.leads_to(found, [])(found.x + 0.05, *bent(found.x + 0.05))
+    assert restart.leads_to(found, [])(found.x + 0.01, *bent(found.x + 0.01))  # but for what is near
 
 
 def test_a_search_that_ends_at_zero_variance_goes_on_inside():
@@ -400,7 +429,8 @@ def test_what_turns_its_sign_is_near_and_another_correlation_is_not():
             turned = x.copy()
             for sign, places in zip(signs, sets, strict=True):
                 turned[places] *= sign
-            assert restart.are_near(np.array([turned]), x, sets) == [True], (bar, signs)
+            for end in (x, np.array([x])):  # of all points, or of each
+                assert restart.are_near(np.array([turned]), end, sets) == [True], (bar, signs)
             roots = to_factor(structures, turned[:-1])
             assert all(np.allclose(root @ root.T, own) for root, own in zip(roots, covariances, strict=True)), bar
         for place in set(range(len(x))) - {places[0] for places in sets if len(places) == 1}:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bayesmix.inference.estimation.searches import first_inverses, hessians, in_pieces, minimise_together, quasi_newton
+from bayesmix.inference.estimation.curvature import first_inverses
+from bayesmix.inference.estimation.searches import hessians, in_pieces, minimise_together, quasi_newton
 
 EXACT = 1e-6  # of points: predicted gains of 1e-13 beside curvatures of order one
 CENTRES = np.array([[0.0, 0.0], [1.0, -2.0], [30.0, 0.5]])
