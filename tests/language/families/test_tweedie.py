@@ -32,9 +32,36 @@ def density(y: float, _: float, mu: float, phi: float, power: float) -> float:
 LAW = laws.Law(FAMILIES["tweedie"], Y, (MU, PHI, POWER), density)
 
 
+MANY = laws.Law(  # gamma variables: as many as their sums, the reference, are exact for
+    FAMILIES["tweedie"],
+    np.array([3.0, 0.0, 2.0, 50.0, 4.0, 0.4, 9.0, 7.0, 6.0]),
+    (
+        np.array([2.8, 2.0, 2.1, 44.0, 4.0, 0.5, 9.2, 6.0, 6.5]),
+        np.array([2e-4, 1e-3, 3e-3, 0.02, 0.02, 5e-3, 0.01, 0.05, 0.3]),
+        np.array([1.5, 1.5, 1.2, 1.7, 1.05, 1.9, 1.4, 1.93, 1.98]),
+    ),
+    density,
+)
+
+
 @pytest.mark.parametrize("check", laws.CHECKS)
 def test_law(check):
     check(LAW)
+
+
+@pytest.mark.parametrize("check", [laws.check_density, laws.check_derivatives, laws.check_symbols, laws.check_tails])
+def test_law_of_many_variables(check):
+    check(MANY)
+
+
+@pytest.mark.parametrize("power", [1.02, 1.1, 1.5, 1.9])
+def test_the_expansion_is_the_sum_where_it_takes_over(power):
+    """On both sides: of 100 variables, or of as many as have a sum of shape 100."""
+    number = np.array([0.999, 1.001]) * max(100.0, 100.0 * (power - 1.0) / (2.0 - power))
+    phi = 2.0 ** (2.0 - power) / (number * (2.0 - power))
+    found = FAMILIES["tweedie"].log_density(2.0 + 0 * phi, 1.0 + 0 * phi, 2.1 + 0 * phi, phi, power + 0 * phi)
+    wanted = density(2.0 + 0 * phi, 1.0 + 0 * phi, 2.1 + 0 * phi, phi, power + 0 * phi)
+    np.testing.assert_allclose(found, wanted, rtol=1e-11, atol=1e-11)
 
 
 @pytest.mark.parametrize("power", [1.001, 1.03, 1.5, 1.97])
