@@ -144,14 +144,15 @@ def fit_generalized(problem: GeneralizedProblem, method: Reml | Laplace | Agq) -
     start, is_separated = _start_generalized(likelihood)
     objective = _anchored(likelihood, ANCHOR) if is_separated else _batched(likelihood)
     has_batches = _has_batches(likelihood) and not is_separated
-    together = partial(_together, likelihood, close=ROUGHLY) if has_batches else None
-    restarts = Restarts(partial(_starts_again, likelihood, start), partial(_is_beyond, likelihood), together)
+    roughly = partial(_together, likelihood, close=ROUGHLY) if has_batches else None
+    restarts = Restarts(partial(_starts_again, likelihood, start), partial(_is_beyond, likelihood), roughly)
     optimum, singular = search(working, objective, start, restarts=restarts, accurate=True)
     before_ends = list(back_from_ends(problem, optimum.x))
     if before_ends:
         better = lowest(objective, optimum, before_ends, sizes=working.size, accurate=True)
         optimum, singular = (optimum, singular) if better is optimum else settle(working, better, objective)
-    if together is not None and _has_many_valleys(likelihood, optimum.x):
+    if has_batches and _has_many_valleys(likelihood, optimum.x):
+        together = partial(_together, likelihood, close=NEWTON_CLOSE)  # modes far out are hardly any, and slopes small
         better = lowest_of_scattered(together, objective, working.structures, optimum, start)
         optimum, singular = (optimum, singular) if better is optimum else settle(working, better, objective)
     if is_separated:
