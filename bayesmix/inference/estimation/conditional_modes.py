@@ -77,8 +77,6 @@ def find_modes(
     fixed: Array,
     dispersion: Array,
     start: Sequence[Array],
-    *,
-    close: float = NEWTON_CLOSE,
 ) -> Mode:
     """Maximise the joint densities over the random effects; objectives are infinite where no mode is found.
 
@@ -89,7 +87,6 @@ def find_modes(
     fixed : (S, n) the part of the linear predictors that is not integrated out.
     dispersion : (S, 1)
     start : spherical effects to start from, per factor ``(S, J, k)``.
-    close : relative size of the step of Newton's method before the last.
     """
     search = _Search(problem, Lambdas, fixed, dispersion)
     points = search.at(list(start))
@@ -97,7 +94,7 @@ def find_modes(
     if len(lost):
         again = search.of(lost).at([np.zeros_like(part[lost]) for part in start])
         points.put(lost, again, np.arange(len(lost)))
-    found = search.run(points, close)
+    found = search.run(points)
     points.objective[~found] = np.inf
     jet = problem.jet(points.eta, dispersion)
     factorisation = factorise_weights(problem, Lambdas, -jet[2])
@@ -127,7 +124,7 @@ class _Search:
         objective = -2.0 * value.sum(axis=-1) + self.problem.coordinates.penalty(u)
         return _Points(u, eta, np.where(np.isfinite(objective), objective, np.inf))
 
-    def run(self, points: _Points, close: float) -> Array:
+    def run(self, points: _Points) -> Array:
         """Damped Newton steps until all modes are found: which were."""
         polished = np.zeros(len(self.fixed), bool)
         found = polished.copy()
@@ -143,7 +140,7 @@ class _Search:
             size, length = _norm(step), _norm(now.u)
             ended = polished[active] | ~descends
             found[active] = ended & (polished[active] | (size < UNDONE * (1.0 + length)))
-            polished[active] = size < np.where(is_newton, close, SCORING_CLOSE) * (1.0 + length)
+            polished[active] = size < np.where(is_newton, NEWTON_CLOSE, SCORING_CLOSE) * (1.0 + length)
             if ended.any():
                 active = active[~ended]
                 own = self.of(active)

@@ -13,7 +13,6 @@ from bayesmix.arrays import Array
 from bayesmix.errors import FitError
 from bayesmix.inference.estimation.boundary import conditional_covariances, initial_factors, search, settle
 from bayesmix.inference.estimation.conditional_mode import (
-    NEWTON_CLOSE,
     Effects,
     GeneralizedProblem,
     Mode,
@@ -49,7 +48,6 @@ WITHIN = 20.0  # of the criterion found: what a search from there may gain; thos
 OUTCOMES = 5.0  # an effect, more of which hardly ever are so alike that effects without end follow them
 SMALL = 1000  # rows up to which several points at once cost little more than one
 LARGE, LESS_NOISE = 2.0, 4.0  # relative factors, and what is added to a log dispersion beside them
-ROUGHLY = 1e-2  # of a step before the last to a mode: slopes are exact to 1e-8, those that end a rough search 1e-3
 MOVE = 1e-4  # of parameters, in differences of the mode
 SEEN, FARTHEST = 1e-2, 1e4  # distance of modes that differ, and farthest that one moves where parameters move by one
 ROUNDED = 1e-10  # smallest over largest curvature of a Hessian by differences that is more than rounding
@@ -144,15 +142,14 @@ def fit_generalized(problem: GeneralizedProblem, method: Reml | Laplace | Agq) -
     start, is_separated = _start_generalized(likelihood)
     objective = _anchored(likelihood, ANCHOR) if is_separated else _batched(likelihood)
     has_batches = _has_batches(likelihood) and not is_separated
-    roughly = partial(_together, likelihood, close=ROUGHLY) if has_batches else None
-    restarts = Restarts(partial(_starts_again, likelihood, start), partial(_is_beyond, likelihood), roughly)
+    together = partial(_together, likelihood) if has_batches else None
+    restarts = Restarts(partial(_starts_again, likelihood, start), partial(_is_beyond, likelihood), together)
     optimum, singular = search(working, objective, start, restarts=restarts, accurate=True)
     before_ends = list(back_from_ends(problem, optimum.x))
     if before_ends:
         better = lowest(objective, optimum, before_ends, sizes=working.size, accurate=True)
         optimum, singular = (optimum, singular) if better is optimum else settle(working, better, objective)
-    if has_batches and _has_many_valleys(likelihood, optimum.x):
-        together = partial(_together, likelihood, close=NEWTON_CLOSE)  # modes far out are hardly any, and slopes small
+    if together is not None and _has_many_valleys(likelihood, optimum.x):
         better = lowest_of_scattered(together, objective, working.structures, optimum, start)
         optimum, singular = (optimum, singular) if better is optimum else settle(working, better, objective)
     if is_separated:
@@ -221,7 +218,7 @@ def _batched(likelihood: MarginalLikelihood) -> Objective:
     if not _has_batches(likelihood):
         return likelihood
     count = 2 * (likelihood.problem.coordinates.size + likelihood.problem.X.shape[1] + 1)  # of central differences
-    many = _together(likelihood, count, close=NEWTON_CLOSE)
+    many = _together(likelihood, count)
 
     def at_all(points: Array) -> tuple[Array, Array]:
         """From the mode found last, as single evaluations: a sqrt link has two modes, one on each side of zero."""
@@ -240,12 +237,12 @@ def _has_batches(likelihood: MarginalLikelihood) -> bool:
     return rows.outcome.bounds is None and len(rows.outcome.y) <= SMALL
 
 
-def _together(likelihood: MarginalLikelihood, count: int, *, close: float) -> LaplaceLikelihoods:
+def _together(likelihood: MarginalLikelihood, count: int) -> LaplaceLikelihoods:
     """The same criterion at ``count`` points at once, from the mode found last."""
     rows = likelihood.problem.likelihood
     assert isinstance(rows, OnePredictor)
     same = np.broadcast_to(rows.outcome.y, (count, len(rows.outcome.y)))
-    many = LaplaceLikelihoods(with_responses(likelihood.problem, same), count, close=close)
+    many = LaplaceLikelihoods(with_responses(likelihood.problem, same), count)
     if likelihood.last is not None:
         many.start_at(likelihood.last.u)
     return many

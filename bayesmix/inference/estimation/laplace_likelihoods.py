@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from bayesmix.arrays import Array
-from bayesmix.inference.estimation.conditional_mode import NEWTON_CLOSE, GeneralizedProblem, Mode
+from bayesmix.inference.estimation.conditional_mode import GeneralizedProblem, Mode
 from bayesmix.inference.estimation.conditional_modes import find_modes, of_some
 from bayesmix.inference.estimation.laplace import laplace
 
@@ -16,11 +16,10 @@ class LaplaceLikelihoods:
     """Minus twice the Laplace log-likelihoods of ``(theta, beta~, log dispersion)``, one of each response.
 
     Each evaluation starts the inner iterations at the modes found before: that changes their number, not their result.
-    ``close`` as in `find_modes`.
     """
 
-    def __init__(self, problem: GeneralizedProblem, count: int, *, close: float = NEWTON_CLOSE) -> None:
-        self.problem, self.close = problem, close
+    def __init__(self, problem: GeneralizedProblem, count: int) -> None:
+        self.problem = problem
         self._u = [np.zeros((count, factor.levels, factor.k)) for factor in problem.coordinates.factors]
 
     def start_at(self, u: Sequence[Array]) -> None:
@@ -40,7 +39,7 @@ class LaplaceLikelihoods:
         theta, beta, dispersion = self.split(x)
         own, factors = of_some(self.problem, which), self.problem.coordinates.by_factor(theta)
         fixed = beta @ own.X.T + own.offset
-        mode = find_modes(own, factors, fixed, dispersion, [u[which] for u in self._u], close=self.close)
+        mode = find_modes(own, factors, fixed, dispersion, [u[which] for u in self._u])
         found = np.isfinite(mode.objective)
         for u, new in zip(self._u, mode.u, strict=True):
             u[which[found]] = new[found]

@@ -23,7 +23,6 @@ FAR = 1e-2  # relative distance after which the Hessian is taken anew
 ROUNDING, PATH = 1e-12, 1e-6  # of the value, and what is more than rounding where a point is come to again
 MAX_TRIALS, MAX_LOST = 20, 3  # of a line search; of all trials where a mode is lost, before a search is given up
 ARMIJO, STEEP = 1e-4, 0.9  # shares of the slope that a step must gain, and may leave
-FIRST = 1.5  # longest first step by the curvature at the start, over that of a search from far out
 MAX_SCOUT = 60  # of its steps; where it has not ended by then, but is lower than another, it goes on
 PARALLEL = 1e-10  # cosine of a step and the change of the gradient from which on the two tell a curvature
 CURVATURE_FIRST = 6  # up to so many variables the Hessian at the start is worth its evaluations
@@ -210,7 +209,7 @@ def _quasi_newton(
     elif len(start) <= CURVATURE_FIRST:
         hessian = counted.hessian(start)
         inverse = absolute_inverse(hessian)
-    x, value, _ = _bfgs(counted, start, inverse, tolerance=STEEPEST, gain=gain, first=FIRST)
+    x, value, _ = _bfgs(counted, start, inverse, tolerance=STEEPEST, gain=gain)
     return (x, value, counted(x)[1]), hessian
 
 
@@ -221,11 +220,8 @@ def _bfgs(
     *,
     tolerance: float,
     gain: float = 0.0,
-    first: float = np.inf,
 ) -> tuple[Array, float, Array]:
     """Point, value and inverse Hessian (Nocedal and Wright 2006, section 6.1).
-
-    ``first`` bounds the first step: where curvature changes its sign, towards a variance of zero, it is far too long.
 
     Written here since loading ``scipy.optimize`` takes longer than the fit of most models.
     """
@@ -233,7 +229,6 @@ def _bfgs(
     H = np.eye(len(x)) if inverse is None else 0.5 * (inverse + inverse.T)
     scaled = inverse is not None
     size = 1.0 if scaled else min(1.0, 1.0 / max(float(np.linalg.norm(gradient)), 1e-300))
-    size = min(size, first * float(longest(x)) / max(float(np.abs(H @ gradient).max()), 1e-300))
     for _ in range(MAX_BFGS):
         direction = -H @ gradient
         if np.abs(gradient).max() <= tolerance or -0.5 * float(gradient @ direction) < gain * scaled:

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import bayesmix as bmx
-from bayesmix.inference.estimation import conditional_modes
 from bayesmix.inference.estimation.conditional_mode import find_mode, generalized_problem
 from bayesmix.inference.estimation.conditional_modes import find_modes, of_some, with_responses
 from bayesmix.inference.estimation.laplace import laplace
@@ -58,22 +57,6 @@ def test_modes_are_those_of_each_response(case):
         np.testing.assert_allclose(found.eta[i], one.eta, **EXACT)
         for many_u, u in zip((*found.u, *found.b), (*one.u, *one.b), strict=True):
             np.testing.assert_allclose(many_u[i], u, **EXACT)
-
-
-def test_modes_near_enough_for_rough_searches_take_fewer_steps(case, monkeypatch):
-    """And are exact to the fourth power of what the step before the last may be."""
-    whole, factors, exact = many(case)
-    zeros = [np.zeros_like(u) for u in exact.u]
-    steps = []
-    plain = conditional_modes._Search.steps
-    monkeypatch.setattr(conditional_modes._Search, "steps", lambda *given: (steps.append(0), plain(*given))[1])
-    find_modes(whole, factors, *case[3:], zeros)
-    all_steps = len(steps)
-    steps.clear()
-    rough = find_modes(whole, factors, *case[3:], zeros, close=1e-2)
-    assert len(steps) < all_steps
-    np.testing.assert_allclose(rough.objective, exact.objective, rtol=1e-10)
-    np.testing.assert_allclose(rough.eta, exact.eta, atol=1e-6)
 
 
 def test_laplace_and_its_derivatives_are_those_of_each_response(case):

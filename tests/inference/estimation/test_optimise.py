@@ -182,21 +182,6 @@ def test_scouts_end_early_where_another_search_has_been():
     np.testing.assert_allclose(asked[-1][1], rosen_der(x))
 
 
-def test_the_first_step_is_bounded_where_curvature_is_next_to_none():
-    """At an inflection on the way to zero Newton's step is a thousand long; the way back took eight trials."""
-    seen = []
-
-    def objective(x):
-        seen.append(float(x[0]))
-        height = np.exp(-0.5 * x[0] ** 2)
-        return -height, x * height
-
-    found = minimise(objective, np.array([0.999]))
-    assert found.x[0] == pytest.approx(0.0, abs=1e-8)
-    assert max(map(abs, seen)) < 1.1
-    assert len(seen) <= 12
-
-
 @pytest.mark.parametrize("known", [0, 2, 5])
 def test_the_first_step_of_a_scout_halves_the_largest_and_is_newtons_in_what_is_known(known):
     """``rest`` is the inverse Hessian of the last variables, which may be all or none."""
