@@ -109,6 +109,7 @@ def made(folder):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the signal may come in a destructor
 def test_seconds_are_those_of_all_processes(tmp_path):
     """Two processes that fit and a parent that waits: its own seconds were a twentieth of them."""
     cell = calibration.Cell("gaussian", "marginal", "intercept")
