@@ -72,11 +72,7 @@ class _Points:
 
 @np.errstate(all="ignore")  # trial steps may overflow; what they give is then not finite, and refused
 def find_modes(
-    problem: GeneralizedProblem,
-    Lambdas: Sequence[Array],
-    fixed: Array,
-    dispersion: Array,
-    start: Sequence[Array],
+    problem: GeneralizedProblem, Lambdas: Sequence[Array], fixed: Array, dispersion: Array, start: Sequence[Array]
 ) -> Mode:
     """Maximise the joint densities over the random effects; objectives are infinite where no mode is found.
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from bayesmix.arrays import Array
 from bayesmix.inference.estimation.curvature import first_inverses
+from bayesmix.inference.estimation.optimise import steepness
 from bayesmix.inference.estimation.searches import Derivatives, in_pieces, quasi_newton
 
 Values = Callable[[Array], Array]  # (n, m) points -> (n,) values, infinite where there is none
@@ -41,7 +42,7 @@ def multistart(
     """
 
     def is_over(x: Array, value: Array, gradient: Array, slope: Array) -> Array:
-        is_steep = np.max(np.abs(gradient) * np.maximum(np.abs(x), 1.0), axis=1) > tolerance
+        is_steep = steepness(x, gradient) > tolerance
         return ~is_steep if is_known is None else ~is_steep | is_known(x, value, gradient)
 
     which = np.arange(len(starts)) if which is None else which

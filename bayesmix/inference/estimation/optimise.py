@@ -214,12 +214,7 @@ def _quasi_newton(
 
 
 def _bfgs(
-    counted: _Counted,
-    x: Array,
-    inverse: Array | None,
-    *,
-    tolerance: float,
-    gain: float = 0.0,
+    counted: _Counted, x: Array, inverse: Array | None, *, tolerance: float, gain: float = 0.0
 ) -> tuple[Array, float, Array]:
     """Point, value and inverse Hessian (Nocedal and Wright 2006, section 6.1).
 
@@ -318,7 +313,7 @@ def scout(
     value, gradient = counted(x)
     H = first_inverses(x, gradient, rest)
     for _ in range(MAX_SCOUT):
-        if not np.isfinite(value) or np.max(np.abs(gradient) * np.maximum(np.abs(x), 1.0), initial=0.0) <= tolerance:
+        if not np.isfinite(value) or steepness(x, gradient) <= tolerance:
             break
         if is_known(x, value, gradient):
             return x, np.inf
@@ -331,6 +326,11 @@ def scout(
             break
         H = _updated(H, s, y) if float(s @ y) > PARALLEL * np.linalg.norm(s) * np.linalg.norm(y) else H
     return x, value if counted.trials else np.inf
+
+
+def steepness(x: Array, gradient: Array) -> Array:
+    """Largest slopes ``(...,)`` by the logarithms of variables ``(..., m)``, or by themselves where they are small."""
+    return np.asarray(np.max(np.abs(gradient) * np.maximum(np.abs(x), 1.0), axis=-1, initial=0.0))
 
 
 def _short_step(
